@@ -1,0 +1,50 @@
+# One verb, one line of help: plain `make` prints them.
+PYTHON ?= python3
+LAB_FLAGS ?=
+BIN := .venv/bin
+NOTEBOOK := $(firstword $(wildcard notebooks/00_*.ipynb notebooks/*.ipynb))
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test run bench weights clean
+
+help:
+	@echo "make lab      install into .venv if need be, and open JupyterLab on the first notebook"
+	@echo "make test     install, then run all tests: the helpers, and every notebook against its saved outputs"
+	@echo "make run      execute all notebooks in place and print seconds, memory, equations and claims"
+	@echo "make bench    measure the speed of what takes long, as ratios"
+	@echo "make weights  train again what lies in data/ (about an hour; what is done is not repeated)"
+	@echo "make clean    remove .venv"
+
+lab: .venv/lab.done
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(LAB_FLAGS) $(NOTEBOOK)
+
+test: .venv/test.done
+	$(BIN)/python -m pytest
+
+run: .venv/test.done
+	$(BIN)/python tests/run_notebooks.py
+
+bench: .venv/test.done
+	$(BIN)/python tests/bench.py
+
+weights: .venv/lab.done
+	$(BIN)/python data/make_weights.py
+
+clean:
+	rm -rf .venv
+
+.venv/lab.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/test.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ .venv/lab.done
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed. If it has another name here, say so: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@echo "Installing into .venv. The first time this takes a few minutes."
+	@$(PYTHON) -m venv .venv

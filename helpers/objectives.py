@@ -1,0 +1,247 @@
+"""What a VAE minimises: the VAE, β-VAE and β-TCVAE objectives, and the three terms inside the mean KL.
+
+A loss is the reconstruction error, summed over pixels, plus weighted KL terms, summed over latents; both are averaged
+over the batch and in nats. Weights may be numbers or functions of the training step, such as `piecewise_linear`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.stats import qmc, t as student_t
+
+from helpers import gaussians
+
+
+@dataclass
+class Terms:
+    """One evaluation of an objective on a batch. All are tensors in nats; scalars unless a shape is given."""
+
+    loss: torch.Tensor  # what the optimiser minimises
+    reconstruction: torch.Tensor  # -E_q log p(x|z), summed over pixels, mean over the batch: the distortion E
+    kl: torch.Tensor  # [D], KL(q(z_j|x) || p(z_j)), mean over the batch; its sum is the rate R
+    mutual_information: torch.Tensor | None = None  # the three terms inside the KL, where the objective needs them
+    total_correlation: torch.Tensor | None = None
+    dimension_wise_kl: torch.Tensor | None = None
+
+
+@dataclass
+class KLTerms:
+    """The parts of the mean KL (Chen et al. 2018, equation 2): I(z;n), TC(z) and Σ_j KL(q(z_j) || p(z_j)), in nats."""
+
+    mutual_information: torch.Tensor
+    total_correlation: torch.Tensor
+    dimension_wise_kl: torch.Tensor
+    error: float | None = None  # for exact_kl_terms: an estimate of what the first two may be off by
+
+
+class piecewise_linear:
+    """A function of the training step that passes through (step, value) points, constant before and after them."""
+
+    def __init__(self, *points):
+        if not points or any(len(p) != 2 for p in points):
+            raise ValueError("piecewise_linear takes one or more (step, value) pairs")
+        self.points = [(int(step), float(value)) for step, value in points]
+        self._steps, self._values = zip(*self.points)
+        if any(a >= b for a, b in zip(self._steps, self._steps[1:])):
+            raise ValueError(f"the steps of piecewise_linear must increase; these are {list(self._steps)}")
+
+    def __call__(self, step):
+        return float(np.interp(step, self._steps, self._values))
+
+    def __mul__(self, factor):
+        return piecewise_linear(*((step, factor * value) for step, value in self.points))
+
+    __rmul__ = __mul__
+
+    def __repr__(self):
+        return f"piecewise_linear({', '.join(f'({step}, {value:g})' for step, value in self.points)})"
+
+
+def vae():
+    """The VAE objective, the negative ELBO (Kingma & Welling 2014, equation 3): reconstruction + KL."""
+    return beta_vae(1.0)
+
+
+@dataclass(frozen=True)
+class beta_vae:
+    """The β-VAE objective (Higgins et al. 2017, equation 4): reconstruction + β · KL.
+
+    Called as `objective(model, images, step, generator)`, it gives `Terms`. `beta` is a number or a function of the step.
+    """
+
+    beta: object
+
+    def __call__(self, model, images, step=0, generator=None):
+        mu, logvar = model.encode(images)
+        reconstruction = reconstruction_error(model.decode(gaussians.sample(mu, logvar, generator)), images)
+        kl = gaussians.kl_divergence(mu, logvar).mean(0)
+        return Terms(reconstruction + value_at(self.beta, step) * kl.sum(), reconstruction, kl)
+
+
+@dataclass(frozen=True)
+class beta_tcvae:
+    """The β-TCVAE objective (Chen et al. 2018, equation 4): reconstruction + α · I(z;n) + β · TC + γ · Σ_j KL_j.
+
+    TC and Σ_j KL_j are estimated from the batch by `kl_terms`, for which `dataset_size` is N; I(z;n) is what they leave
+    of the KL, whose closed form is less noisy than the estimate from one sample. Called as
+    `objective(model, images, step, generator)`, it gives `Terms` with all three. The weights are numbers or functions of
+    the step. With α = β = γ it is the β-VAE objective.
+    """
+
+    beta: object
+    alpha: object = 1.0
+    gamma: object = 1.0
+    estimator: str = "mss"
+    dataset_size: int | None = None  # None: training.train fills in the size of the data set
+
+    def __call__(self, model, images, step=0, generator=None):
+        if self.dataset_size is None:
+            raise ValueError("β-TCVAE estimates q(z) and must know how many images there are: give beta_tcvae(..., "
+                             "dataset_size=N), or train with training.train, which fills it in")
+        mu, logvar = model.encode(images)
+        z = gaussians.sample(mu, logvar, generator)
+        reconstruction = reconstruction_error(model.decode(z), images)
+        kl = gaussians.kl_divergence(mu, logvar).mean(0)
+        parts = kl_terms(z, mu, logvar, self.dataset_size, self.estimator)
+        mutual_information = kl.sum() - parts.total_correlation - parts.dimension_wise_kl
+        loss = (reconstruction
+                + value_at(self.alpha, step) * mutual_information
+                + value_at(self.beta, step) * parts.total_correlation
+                + value_at(self.gamma, step) * parts.dimension_wise_kl)
+        return Terms(loss, reconstruction, kl, mutual_information, parts.total_correlation, parts.dimension_wise_kl)
+
+
+def value_at(weight, step):
+    """The value of a weight, a number or a function of the step, at this step."""
+    return weight(step) if callable(weight) else weight
+
+
+def reconstruction_error(logits, images):
+    """-log p(x|z) for a Bernoulli likelihood, summed over pixels, mean over the batch, in nats.
+
+    For a grey pixel x it is the expected value over an image binarised at random, b ~ Bernoulli(x).
+    """
+    return F.binary_cross_entropy_with_logits(logits, images, reduction="sum") / len(images)
+
+
+def kl_terms(z, mu, logvar, dataset_size, estimator="mss"):
+    """Estimate I(z;n), TC(z) and Σ_j KL(q(z_j) || p(z_j)) from one batch, as scalar batch means in nats.
+
+    z, mu, logvar: [B, D]; row i of `z` is a sample from the posterior that row i of the others describes.
+    dataset_size: N, the number of images that the batch was drawn from; 2 <= B <= N.
+    estimator: how the aggregated posterior q(z) = (1/N) Σ_n q(z|n) is estimated from the B posteriors at hand.
+      "mss", minibatch stratified sampling (Chen et al. 2018, appendix C.2, equation S5): weight 1/N on the image that z
+      came from and (N-1)/(N (B-1)) on each other one, so that the mean of q̂(z) over all batches *is* q(z). The paper
+      gives one of the others, the last, a weight of its own; this is the mean over which of them is last.
+      "mws", minibatch weighted sampling (appendix C.1, equation S3): weight 1/(N B) on each. Its three values are off by
+      constants that are large, so they serve for gradients and not for reading.
+    The terms are differentiable. Their sum does not depend on q̂(z). ValueError for other shapes, sizes and names.
+    """
+    batch_size = len(_checked_table(z, mu, logvar))
+    if not 2 <= batch_size <= dataset_size:
+        raise ValueError(f"kl_terms needs 2 <= batch size <= dataset_size; the batch has {batch_size} rows and "
+                         f"dataset_size is {dataset_size}")
+    if estimator == "mss":
+        weights = z.new_full((batch_size, batch_size), (dataset_size - 1) / (dataset_size * (batch_size - 1)))
+        weights.fill_diagonal_(1 / dataset_size)
+    elif estimator == "mws":
+        weights = z.new_full((batch_size, batch_size), 1 / (dataset_size * batch_size))
+    else:
+        raise ValueError(f'estimator must be "mss" or "mws", not {estimator!r}')
+    log_weights = weights.log()
+    log_q_joint, log_q_marginals = log_weights, 0.0
+    at_once = max(1, 2**20 // batch_size**2)  # as many latents as keep a table of [latents, B, B] in the processor's cache
+    for z_j, mu_j, logvar_j in zip(*(tensor.T.split(at_once) for tensor in (z, mu, logvar))):
+        log_q_zj_given_n = gaussians.log_density(z_j[:, :, None], mu_j[:, None], logvar_j[:, None])
+        log_q_joint = log_q_joint + log_q_zj_given_n.sum(0)
+        log_q_marginals = log_q_marginals + torch.logsumexp(log_weights + log_q_zj_given_n, dim=2).sum(0)
+    log_q_z = torch.logsumexp(log_q_joint, dim=1)
+    log_q_z_given_n = gaussians.log_density(z, mu, logvar).sum(1)
+    log_p_z = gaussians.log_density(z, torch.zeros_like(z), torch.zeros_like(z)).sum(1)
+    return KLTerms(
+        mutual_information=(log_q_z_given_n - log_q_z).mean(),
+        total_correlation=(log_q_z - log_q_marginals).mean(),
+        dimension_wise_kl=(log_q_marginals - log_p_z).mean(),
+    )
+
+
+def exact_kl_terms(mu, logvar, target_error=0.003):
+    """The same three terms for a whole table of posteriors [N, D], with q(z) the full mixture of all N, in nats.
+
+    The marginals q(z_j) are integrated by quadrature. The one integral over all latents, of log q(z), is taken over
+    randomised quasi-random points, their number doubled until `.error`, a 99 % half-width from 16 independent
+    randomisations, is below `target_error` or the points reach 2²⁰. Meant for N up to a few thousand and D up to 4,
+    where it gets there in seconds; for other sizes read `.error`. Computed in float64, without gradients.
+    """
+    _checked_table(mu, mu, logvar)
+    mu, logvar = mu.detach().double(), logvar.detach().double()
+    mean_kl = gaussians.kl_divergence(mu, logvar).sum(1).mean()
+    marginal_entropies = sum(marginal_entropy(m, v) for m, v in zip(mu.T, logvar.T))
+    cross_entropies = mean_kl + gaussians.entropy(logvar).sum(1).mean()  # -E_q(z) log p(z)
+    dimension_wise_kl = cross_entropies - marginal_entropies
+    if mu.shape[1] == 1:
+        mutual_information, error = mean_kl - dimension_wise_kl, 0.0
+    else:
+        mutual_information, error = _mutual_information_of_mixture(mu, logvar, target_error)
+    return KLTerms(mutual_information, mean_kl - dimension_wise_kl - mutual_information, dimension_wise_kl, error)
+
+
+def marginal_entropy(mu, logvar):
+    """Entropy in nats of the one-dimensional mixture (1/N) Σ_n N(mu_n, exp(logvar_n)), for mu, logvar [N], float64.
+
+    The trapezoidal rule on an even grid, a quarter of the narrowest component's standard deviation apart: for a smooth
+    integrand that vanishes at both ends its error falls exponentially as the grid gets finer.
+    """
+    sigma = torch.exp(0.5 * logvar)
+    low, high = (mu - 9 * sigma).min(), (mu + 9 * sigma).max()
+    points = math.ceil((high - low) / (0.25 * sigma.min())) + 1
+    grid = torch.linspace(low, high, points, dtype=torch.float64)
+    density = torch.cat([
+        torch.exp(gaussians.log_density(z[:, None], mu, logvar)).mean(1)
+        for z in grid.split(max(1, 2**22 // len(mu)))
+    ])
+    return -torch.special.xlogy(density, density).sum() * (grid[1] - grid[0])
+
+
+def _mutual_information_of_mixture(mu, logvar, target_error, randomisations=16, most=2**20):
+    """I(z;n) = E_n E_q(z|n) [log q(z|n) - log q(z)] and the half-width of its 99 % interval.
+
+    The integrand lies between 0 and log N on average and varies little, more so than log q(z) itself. The points are
+    scrambled Sobol sequences: the first coordinate chooses n, the others z by the inverse of the normal distribution.
+    """
+    n, d = mu.shape
+    means, points = [], 2**12
+    scale = torch.exp(0.5 * logvar)
+    # log q(z|n), up to a constant of n, is linear in the features (z², z): all of [points, N] is one matrix product.
+    slopes = torch.cat([-0.5 / scale**2, mu / scale**2], dim=1).T
+    offsets = gaussians.log_density(0.0, mu, logvar).sum(1) - math.log(n)
+    while True:
+        means = []
+        for seed in range(randomisations):
+            u = torch.from_numpy(qmc.Sobol(d + 1, rng=np.random.default_rng([seed, points])).random(points))
+            row = (u[:, 0] * n).long().clamp_(max=n - 1)
+            z = mu[row] + scale[row] * torch.special.ndtri(u[:, 1:].clamp(1e-16, 1 - 1e-16))
+            log_q_z = torch.cat([
+                torch.logsumexp(torch.addmm(offsets, torch.cat([part**2, part], dim=1), slopes), dim=1)
+                for part in z.split(max(1, 2**17 // n))
+            ])
+            log_q_z_given_n = gaussians.log_density(z, mu[row], logvar[row]).sum(1)
+            means.append((log_q_z_given_n - log_q_z).mean().item())
+        error = student_t.ppf(0.995, randomisations - 1) * np.std(means, ddof=1) / math.sqrt(randomisations)
+        if error <= target_error or points * randomisations >= most:
+            return torch.tensor(np.mean(means), dtype=torch.float64), float(error)
+        points *= 2
+
+
+def _checked_table(z, mu, logvar):
+    if not (z.ndim == 2 and z.shape == mu.shape == logvar.shape and z.numel()):
+        raise ValueError("z, mu and logvar must share one shape [B, D] with B and D at least 1; these have "
+                         f"{list(z.shape)}, {list(mu.shape)} and {list(logvar.shape)}")
+    for name, tensor in (("z", z), ("mu", mu), ("logvar", logvar)):
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} holds NaN or infinite values: the training may have diverged; try a smaller "
+                             "learning rate")
+    return z

@@ -1,0 +1,89 @@
+"""Execute all notebooks in place, without a window, and print one row a notebook. `make run` calls this.
+
+What is saved is normalised, so that a second run changes nothing but what the machine's speed and chance decide.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parent.parent
+CELL_SECONDS = 300
+PEAK_MEMORY = """
+import resource as _resource, sys as _sys
+_peak = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss / (1e6 if _sys.platform == "darwin" else 1e3) / 1e3
+"""
+
+
+def notebooks():
+    """The project's notebooks, in their order."""
+    return sorted(p for p in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def execute(notebook, folder):
+    """Run a notebook's cells in place, as if in this folder; (seconds, peak memory of the kernel in GB)."""
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", coalesce_streams=True,
+                            resources={"metadata": {"path": str(folder)}}, record_timing=False, iopub_timeout=30)
+    start = time.perf_counter()
+    with client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index, execution_count=None)
+        seconds = time.perf_counter() - start
+        reply = client.kc.execute_interactive(PEAK_MEMORY, silent=True, user_expressions={"peak": "_peak"}, timeout=10)
+        peak = float(reply["content"]["user_expressions"]["peak"]["data"]["text/plain"])
+    return seconds, peak
+
+
+def normalise(notebook):
+    """Take out what differs from run to run or from machine to machine and means nothing to a reader."""
+    notebook.metadata = nbformat.from_dict({
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+    })
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in ("tags", "slideshow")})
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs
+                            if "application/vnd.jupyter.widget-view+json" not in o.get("data", {})]
+    return notebook
+
+
+def text_outputs(notebook):
+    """All that the code printed, as one text."""
+    return "".join(o["text"] for c in notebook.cells if c.cell_type == "code" for o in c.outputs
+                   if o.output_type == "stream")
+
+
+def tags(notebook):
+    """The tags of the numbered equations."""
+    return [tag for c in notebook.cells if c.cell_type == "markdown" for tag in re.findall(r"\\tag\{([^}]*)\}", c.source)]
+
+
+def counts(notebook):
+    """(numbered equations, how many of them have a line that says they hold, claims that hold)."""
+    printed = text_outputs(notebook)
+    verified = set(re.findall(r"^\(([^)]*)\) holds", printed, re.MULTILINE))
+    equations = set(tags(notebook))
+    return len(equations), len(equations & verified), len(re.findall(r"^claim holds", printed, re.MULTILINE))
+
+
+def main(names):
+    chosen = [p for p in notebooks() if not names or any(name in p.name for name in names)]
+    if not chosen:
+        sys.exit(f"no notebook has {' or '.join(names)} in its name")
+    print(f"{'notebook':<28}{'seconds':>9}{'peak GB':>9}{'MB saved':>10}{'equations verified':>20}{'claims held':>13}")
+    for path in chosen:
+        notebook = nbformat.read(path, as_version=4)
+        seconds, peak = execute(notebook, path.parent)
+        nbformat.write(normalise(notebook), path)
+        equations, verified, claims = counts(notebook)
+        print(f"{path.stem:<28}{seconds:>9.1f}{peak:>9.2f}{path.stat().st_size / 1e6:>10.2f}"
+              f"{f'{verified}/{equations}':>20}{claims:>13}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
