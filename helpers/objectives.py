@@ -51,10 +51,8 @@ class piecewise_linear:
     def __call__(self, step):
         return float(np.interp(step, self._steps, self._values))
 
-    def __mul__(self, factor):
-        return piecewise_linear(*((step, factor * value) for step, value in self.points))
-
-    __rmul__ = __mul__
+    def __add__(self, constant):
+        return piecewise_linear(*((step, value + constant) for step, value in self.points))
 
     def __repr__(self):
         return f"piecewise_linear({', '.join(f'({step}, {value:g})' for step, value in self.points)})"
@@ -245,3 +243,81 @@ def _checked_table(z, mu, logvar):
             raise ValueError(f"{name} holds NaN or infinite values: the training may have diverged; try a smaller "
                              "learning rate")
     return z
+
+
+@dataclass
+class constrained_vae:
+    """The β-VAE that finds its β: least reconstruction error subject to a mean KL of at most `delta` nats.
+
+    The loss is the Lagrangian reconstruction + β · (KL - delta). The optimiser lowers it over the weights, and each call
+    raises it over β >= 0, the multiplier: dual ascent (Boyd & Vandenberghe 2004, section 5; Platt & Barr 1987).
+    With R the running mean of the KL and v = R / delta - 1 the violation, from -1 (nothing sent) to at most 1,
+
+        β ← max(0, β + step_size · max(β, 1) · v),
+
+    so a large β moves in proportion to its size, and one that has reached 0 can leave it again.
+
+    delta: nats, more than 0. beta: the multiplier, its first value to begin with. step_size: of the multiplier; a smaller
+    one takes longer to settle and swings less. smoothing: the weight of the past in R, 0 to less than 1.
+
+    Called as `objective(model, images, step, generator)`, it gives `Terms`. Without gradients, under `torch.no_grad()`,
+    it leaves its state alone. That state is two attributes, `beta` and `rate` (R; None before the first call): a new run
+    needs a new objective, and one built with both goes on where the other stopped.
+    """
+
+    delta: float
+    beta: float = 1.0
+    step_size: float = 0.01
+    smoothing: float = 0.9
+    rate: float | None = None
+
+    def __post_init__(self):
+        if not (self.delta > 0 and math.isfinite(self.delta)):
+            raise ValueError(f"delta, the rate that is allowed, must be a positive number of nats, not {self.delta!r}: at 0 "
+                             "the only feasible code is the prior")
+        if not (self.beta >= 0 and math.isfinite(self.beta)):
+            raise ValueError(f"beta, the multiplier to begin with, must be at least 0, not {self.beta!r}")
+        if not (self.step_size > 0 and math.isfinite(self.step_size)):
+            raise ValueError(f"step_size must be a positive number, not {self.step_size!r}")
+        if not 0 <= self.smoothing < 1:
+            raise ValueError(f"smoothing is the weight of the past, 0 to less than 1, not {self.smoothing!r}")
+
+    def __call__(self, model, images, step=0, generator=None):
+        terms = beta_vae(self.beta)(model, images, step, generator)
+        terms.loss = terms.loss - self.beta * self.delta
+        if torch.is_grad_enabled():
+            self._ascend(terms.kl.sum().item())
+        return terms
+
+    def _ascend(self, rate):
+        self.rate = rate if self.rate is None else self.smoothing * self.rate + (1 - self.smoothing) * rate
+        violation = min(self.rate / self.delta - 1, 1.0)
+        self.beta = max(0.0, self.beta + self.step_size * max(self.beta, 1.0) * violation)
+
+
+def effective_beta(beta, pixels, latents, reconstruction="mean", kl="mean", variance=1.0):
+    """The β of a loss "error + beta · KL" in the convention used here, where the error is a negative log-likelihood summed
+    over pixels and the KL is summed over latents.
+
+    beta: as the other loss has it, at least 0. pixels: values in an image, channels included. latents: D.
+    reconstruction, kl: whether that loss takes the "mean" or the "sum" over pixels and over latents.
+    variance: of the Gaussian likelihood whose -log p(x|z) is ||x - x̂||² / (2 variance), up to a constant, if the error is a
+    squared error; 0.5 makes that the squared error itself. None if the error is a negative log-likelihood
+    already, such as a cross-entropy.
+
+    >>> round(effective_beta(0.1, pixels=784, latents=5), 2)
+    7.84
+    """
+    if not (beta >= 0 and math.isfinite(beta)):
+        raise ValueError(f"beta must be a number of at least 0, not {beta!r}")
+    for name, count in (("pixels", pixels), ("latents", latents)):
+        if count < 1 or count != int(count):
+            raise ValueError(f"{name} must be a whole number of at least 1, not {count!r}")
+    for name, reduction in (("reconstruction", reconstruction), ("kl", kl)):
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f'{name} must be "mean" or "sum", not {reduction!r}')
+    if variance is not None and not (variance > 0 and math.isfinite(variance)):
+        raise ValueError(f"variance must be a positive number, or None for a negative log-likelihood, not {variance!r}")
+    per_error = pixels if reconstruction == "mean" else 1
+    per_kl = latents if kl == "mean" else 1
+    return beta * per_error / per_kl / (1.0 if variance is None else 2 * variance)

@@ -1,4 +1,4 @@
-"""Train a model, save it with its recipe, load it again."""
+"""Train a model, by hand or from a recipe, save it, load it again."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from tqdm.auto import tqdm
 
-from helpers import models
+from helpers import datasets, models, objectives
 
 
 def train(model, dataset, objective, steps, batch_size=256, seed=0, learning_rate=1e-3, cool_down=0.0, records=100,
@@ -81,6 +81,27 @@ def _record(history, step, means):
                          "a smaller learning rate")
     for name, value in zip(history, (step, loss, reconstruction, sum(kl), kl)):
         history[name].append(value)
+
+
+def from_recipe(recipe, seed, progress=True):
+    """(model, history) of the training that a recipe describes. The seed decides weights, batches and noise.
+
+    A recipe is a JSON-able dict: "dataset" (a function of helpers.datasets and its arguments), "model" (a function of
+    helpers.models and its arguments), "objective" (a function of helpers.objectives and its arguments, in which a list
+    of [step, value] pairs is a `piecewise_linear`), and "training" (the arguments of `train`).
+    """
+    dataset = _called(datasets, recipe["dataset"])
+    torch.manual_seed(seed)
+    model = _called(models, {"image_shape": dataset.image_shape, **recipe["model"]})
+    weights = {name: objectives.piecewise_linear(*value) if isinstance(value, list) else value
+               for name, value in recipe["objective"].items()}
+    return model, train(model, dataset, _called(objectives, weights), seed=seed, progress=progress, **recipe["training"])
+
+
+def _called(module, call):
+    """What the function `call["function"]` of the module returns for the other entries as its arguments."""
+    arguments = dict(call)
+    return getattr(module, arguments.pop("function"))(**arguments)
 
 
 def save(path, model, recipe):

@@ -1,4 +1,4 @@
-"""For all tests: no network, and nbval taught about Output widgets."""
+"""For all tests: no network, and nbval taught about widgets."""
 
 import os
 import runpy
@@ -15,19 +15,22 @@ next_message = IPyNbFile.get_kernel_message
 
 
 def get_kernel_message(self, timeout=None, stream="iopub"):
-    """Leave out what an Output widget captures: JupyterLab shows it inside the widget, not among the cell's outputs.
+    """Leave out widgets, which are not saved, and what an Output widget captures, which JupyterLab shows inside it.
 
-    The widget asks for it by setting its state `msg_id` to the request whose output it wants.
+    An Output widget asks for the capture by setting its state `msg_id` to the request whose output it wants.
     """
     captured = self.__dict__.setdefault("captured_requests", {})  # widget -> request
     while True:
         message = next_message(self, timeout, stream)
-        content = message["content"]
-        state = content.get("data", {}).get("state", {}) if message["msg_type"].startswith("comm_") else {}
-        if "msg_id" in state:
-            captured[content["comm_id"]] = state["msg_id"]
-        is_output = message["msg_type"] in ("stream", "display_data", "execute_result", "error", "clear_output")
-        if not (is_output and message["parent_header"].get("msg_id") in filter(None, captured.values())):
+        kind, content = message["msg_type"], message["content"]
+        if kind.startswith("comm_"):
+            state = content["data"].get("state", {})
+            if "msg_id" in state:
+                captured[content["comm_id"]] = state["msg_id"]
+        is_output = kind in ("stream", "display_data", "execute_result", "error", "clear_output")
+        is_captured = message["parent_header"].get("msg_id") in filter(None, captured.values())
+        is_widget = "application/vnd.jupyter.widget-view+json" in content.get("data", {})
+        if not is_output or not (is_captured or is_widget):
             return message
 
 

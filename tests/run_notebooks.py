@@ -4,11 +4,13 @@ What is saved is normalised, so that a second run changes nothing but what the m
 """
 
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,11 +31,11 @@ def execute(notebook, folder):
     client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", coalesce_streams=True,
                             resources={"metadata": {"path": str(folder)}}, record_timing=False, iopub_timeout=30)
     start = time.perf_counter()
-    with client.setup_kernel():
+    with client.setup_kernel(stderr=subprocess.DEVNULL):  # a kernel's own warnings; a cell's go into its outputs
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index, execution_count=None)
         seconds = time.perf_counter() - start
-        reply = client.kc.execute_interactive(PEAK_MEMORY, silent=True, user_expressions={"peak": "_peak"}, timeout=10)
+        reply = run_sync(client.kc.execute_interactive)(PEAK_MEMORY, silent=True, user_expressions={"peak": "_peak"})
         peak = float(reply["content"]["user_expressions"]["peak"]["data"]["text/plain"])
     return seconds, peak
 

@@ -124,3 +124,17 @@ def test_encode_in_parts_is_encode(digits):
         whole = model.encode(digits.pictures[:500])
     assert torch.allclose(mu, whole[0], atol=1e-6) and torch.allclose(logvar, whole[1], atol=1e-6)
     assert not mu.requires_grad
+
+
+def test_a_recipe_is_the_training_it_describes(digits):
+    recipe = {
+        "dataset": {"function": "digits"}, "model": {"function": "mlp_vae", "latent_dim": 3, "hidden": 32},
+        "objective": {"function": "beta_tcvae", "beta": [[0, 4], [20, 2]], "alpha": 1.0},
+        "training": {"steps": 30, "batch_size": 16, "cool_down": 0.5},
+    }
+    model, history = training.from_recipe(recipe, seed=3, progress=False)
+    torch.manual_seed(3)
+    by_hand = models.mlp_vae((1, 8, 8), 3, hidden=32)
+    objective = objectives.beta_tcvae(objectives.piecewise_linear((0, 4), (20, 2)))
+    assert history == training.train(by_hand, digits, objective, 30, 16, seed=3, cool_down=0.5, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), by_hand.state_dict().values()))
