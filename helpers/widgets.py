@@ -41,8 +41,9 @@ def filmstrip(render, alt, states):
     states: a dict from the title over each picture to the keyword arguments of `render`.
     """
     pictures = [matplotlib.image.imread(io.BytesIO(_png(render(**state)))) for state in states.values()]
-    figure, axes = plt.subplots(1, len(pictures), figsize=(3.4 * len(pictures), 3.4 * max(
-        p.shape[0] / p.shape[1] for p in pictures) + 0.3), squeeze=False)
+    width = min(3.6, 10 / len(pictures))  # ten inches are a page; a wider strip would be shrunk until nobody can read it
+    height = width * max(p.shape[0] / p.shape[1] for p in pictures) + 0.3
+    figure, axes = plt.subplots(1, len(pictures), figsize=(width * len(pictures), height), squeeze=False)
     for axis, title, picture in zip(axes[0], states, pictures):
         axis.imshow(picture, interpolation="antialiased")
         axis.set_title(title)

@@ -1,4 +1,4 @@
-"""For all tests: no network, and nbval taught about widgets."""
+"""For all tests, those of notebooks included: no network, and nbval taught about widgets."""
 
 import os
 import runpy
@@ -7,7 +7,7 @@ from pathlib import Path
 from nbval.plugin import IPyNbFile
 
 # Kernels are processes of their own: they find the block on their PYTHONPATH, this process runs it here.
-OFFLINE = Path(__file__).parent / "offline"
+OFFLINE = Path(__file__).parent / "tests" / "offline"
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
 runpy.run_path(str(OFFLINE / "sitecustomize.py"))
 
