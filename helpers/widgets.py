@@ -13,7 +13,12 @@ from helpers import plots
 
 
 def explore(render, alt, **controls):
-    """Controls above the figure that `render(**state)` draws, drawn anew whenever one of them moves.
+    """Display the `panel` of these arguments."""
+    display(panel(render, alt, **controls))
+
+
+def panel(render, alt, **controls):
+    """Controls above the figure that `render(**state)` draws, drawn anew whenever one of them moves: an ipywidgets VBox.
 
     render: a function of the controls' names that returns a matplotlib figure and changes nothing else.
     alt: a sentence that says what the figure shows, for screen readers.
@@ -32,7 +37,7 @@ def explore(render, alt, **controls):
     for widget in widgets.values():
         widget.observe(redraw, "value")
     redraw()
-    display(ipywidgets.VBox([*widgets.values(), picture]))
+    return ipywidgets.VBox([*widgets.values(), picture])
 
 
 def filmstrip(render, alt, states):
