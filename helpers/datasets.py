@@ -79,7 +79,7 @@ class Sprites:
             return torch.from_numpy(pixels.reshape(-1, *self.image_shape)).float()
         pairs = self._pairs[rows.view(np.uint8).reshape(-1, SIDE // 2, 2, SIDE // 8)]
         quarters = (pairs[:, :, 0] + pairs[:, :, 1]).view(np.uint8)
-        return torch.from_numpy(quarters.reshape(-1, *self.image_shape)).float().mul_(0.25)
+        return torch.from_numpy(np.multiply(quarters, np.float32(0.25)).reshape(-1, *self.image_shape))
 
 
 def _top_row(y):

@@ -42,11 +42,11 @@ def mlp_vae(image_shape, latent_dim=10, hidden=400, mean_bound=None):
     config["hidden"] = hidden
     pixels = math.prod(image_shape)
     encoder = nn.Sequential(
-        nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
+        nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
         nn.Linear(hidden, 2 * latent_dim),
     )
     decoder = nn.Sequential(
-        nn.Linear(latent_dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
+        nn.Linear(latent_dim, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
         nn.Linear(hidden, pixels), nn.Unflatten(1, tuple(image_shape)),
     )
     return VAE(encoder, decoder, config)
@@ -66,17 +66,17 @@ def conv_vae(image_shape, latent_dim=10, mean_bound=None):
     map_shape = (32, height // 16, width // 16)
 
     def down(before):
-        return [nn.Conv2d(before, 32, 4, stride=2, padding=1), nn.ReLU()]
+        return [nn.Conv2d(before, 32, 4, stride=2, padding=1), nn.ReLU(inplace=True)]
 
     def up(after):
-        return [nn.ReLU(), nn.ConvTranspose2d(32, after, 4, stride=2, padding=1)]
+        return [nn.ReLU(inplace=True), nn.ConvTranspose2d(32, after, 4, stride=2, padding=1)]
 
     encoder = nn.Sequential(
         *down(channels), *down(32), *down(32), *down(32), nn.Flatten(),
-        nn.Linear(math.prod(map_shape), 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 2 * latent_dim),
+        nn.Linear(math.prod(map_shape), 256), nn.ReLU(inplace=True), nn.Linear(256, 256), nn.ReLU(inplace=True), nn.Linear(256, 2 * latent_dim),
     )
     decoder = nn.Sequential(
-        nn.Linear(latent_dim, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, math.prod(map_shape)),
+        nn.Linear(latent_dim, 256), nn.ReLU(inplace=True), nn.Linear(256, 256), nn.ReLU(inplace=True), nn.Linear(256, math.prod(map_shape)),
         nn.Unflatten(1, map_shape), *up(32), *up(32), *up(32), *up(channels),
     )
     return VAE(encoder, decoder, config)

@@ -107,7 +107,8 @@ def _control(name, values):
 
 def _png(figure):
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
+    # "tight" draws twice, so a figure that keeps its labels inside by a layout of its own is spared it.
+    figure.savefig(buffer, format="png", bbox_inches=None if figure.get_layout_engine() else "tight")
     plt.close(figure)
     return buffer.getvalue()
 

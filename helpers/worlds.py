@@ -136,8 +136,9 @@ class DiscreteWorld:
     def tempered(self, beta):
         """The encoder [N, Z] that minimises distortion + beta · rate: q(z|x) ∝ p(z) p(x|z)^(1/beta).
 
-        beta = 1 gives the true posterior, beta = ∞ the prior. beta = 0 gives the limit from above: the code under which
-        the image is likeliest, ties shared in proportion to the prior. ValueError for a negative beta.
+        beta = 1 gives the true posterior, beta = ∞ the prior, cut to the codes that can produce the image. beta = 0 gives
+        the limit from above: the code under which the image is likeliest, ties shared in proportion to the prior.
+        ValueError for a negative beta.
         """
         if not beta >= 0:
             raise ValueError(f"beta must be at least 0, not {beta!r}")
@@ -214,6 +215,7 @@ def _distribution(values, name, dimensions):
     if not bool((values >= 0).all()) or not bool(((values.sum(-1) - 1).abs() < 1e-6).all()):
         raise ValueError(f"{name} must hold probabilities: none negative, each row with sum 1")
     return values
+
 
 def _finite_rows(values, width, name):
     """`values` as a float64 tensor [..., width] without NaN and infinities, or a ValueError that says what is wrong."""

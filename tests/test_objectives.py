@@ -249,9 +249,10 @@ def test_the_beta_tcvae_loss_by_hand(setting):
 
 def test_equal_weights_make_it_the_beta_vae_and_the_mutual_information_is_unbiased(setting):
     model, images = setting
-    terms = objectives.beta_tcvae(3.0, 3.0, 3.0, dataset_size=50)(model, images, 0, torch.Generator().manual_seed(7))
     plain = objectives.beta_vae(3.0)(model, images, 0, torch.Generator().manual_seed(7))
-    assert terms.loss.item() == pytest.approx(plain.loss.item(), abs=1e-9)
+    for beta in (3.0, 3.0 + 1e-12):  # exactly equal weights take a short cut, nearly equal ones do not
+        terms = objectives.beta_tcvae(beta, 3.0, 3.0, dataset_size=50)(model, images, 0, torch.Generator().manual_seed(7))
+        assert terms.loss.item() == pytest.approx(plain.loss.item(), abs=1e-9)
     mu, logvar = table(30, 3)
     generator = torch.Generator().manual_seed(0)
     gaps = []
@@ -271,7 +272,6 @@ def test_beta_tcvae_asks_for_the_size_of_the_data_set(setting):
 def test_piecewise_linear():
     weight = objectives.piecewise_linear((0, 20), (100, 10), (200, 1))
     assert [weight(s) for s in (0, 50, 100, 150, 500)] == [20, 15, 10, 5.5, 1]
-    assert (weight + 1)(50) == 16
     assert eval(repr(weight), {"piecewise_linear": objectives.piecewise_linear}).points == weight.points
     for points in ((), ((0, 1), (0, 2)), ((5, 1), (3, 2))):
         with pytest.raises(ValueError, match="piecewise_linear"):

@@ -70,6 +70,17 @@ def test_the_network_is_out_of_reach_here_and_in_kernels():
         socket.create_connection(server.getsockname(), timeout=5).close()
 
 
+def test_the_readme_lists_every_notebook_with_its_question_and_its_equations():
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| \d+ \| (\S+) \|$", readme, re.MULTILINE)
+    assert [path for _, path, _, _ in rows] == list(NOTEBOOKS)
+    for name, path, question, verified in rows:
+        notebook = NOTEBOOKS[path]
+        equations, held, _ = run_notebooks.counts(notebook)
+        assert path.endswith(f"{name}.ipynb") and notebook.cells[0].source.startswith(f"# {question}\n")
+        assert verified == (f"{held}/{equations}" if equations else "–")
+
+
 # Notebooks: what nbval does not see
 
 
@@ -113,6 +124,12 @@ def test_the_setup_cell_is_the_same_everywhere(notebook):
     first = next(iter(NOTEBOOKS.values()))
     assert code_cells(notebook)[0].source.split("\n\n")[0] == code_cells(first)[0].source.split("\n\n")[0]
     assert "doctor()" in code_cells(notebook)[0].source
+
+
+@each_notebook
+def test_links_between_notebooks_lead_somewhere(notebook):
+    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    assert all((ROOT / "notebooks" / target).exists() for target in re.findall(r"\]\(([\w/.-]+\.ipynb)", prose))
 
 
 @each_notebook
