@@ -48,7 +48,7 @@ def image_grid(images, columns, titles=None, row_labels=None, pixel_size=0.02):
         canvas[:, y:y + height, x:x + width] = image
     inches = max(pixel_size, 0.9 * 0.5 / width)
     figure, axes = plt.subplots(figsize=(canvas.shape[2] * inches, canvas.shape[1] * inches))
-    axes.imshow(canvas.permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(canvas.permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([(i + 0.5) * (width + 2) - 1 for i in range(len(titles or []))], titles or [])
     axes.set_yticks([(i + 0.5) * (height + 2) - 1 for i in range(len(row_labels or []))], row_labels or [])
     axes.xaxis.tick_top()

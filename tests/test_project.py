@@ -44,7 +44,7 @@ def test_every_dependency_has_its_reason():
 
 
 def test_plain_make_prints_every_verb():
-    printed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     makefile = (ROOT / "Makefile").read_text()
     verbs = re.search(r"^\.PHONY: help (.*)$", makefile, re.MULTILINE)[1].split()
     assert [line.split()[1] for line in printed.splitlines()] == verbs
