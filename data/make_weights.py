@@ -56,7 +56,7 @@ def rounded(value):
 
 
 def main():
-    torch.set_num_threads(1)  # two gain little for layers this small, and another number may change the last digits
+    torch.set_num_threads(1)  # a second thread gains a third at best, and may change the last digits
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     todo = [(name, seed) for seed in SEEDS for name, recipe in RECIPES.items()
             if results.get(name, {}).get("recipe") != recipe or str(seed) not in results[name]["runs"]]
