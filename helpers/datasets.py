@@ -65,7 +65,13 @@ class Sprites:
 
     def images(self, factors):
         """The images [B, 1, size, size] with these factors [B, 5]. ValueError if a factor is out of its range."""
-        shape, scale, orientation, x, y = checked_factors(factors, self.factor_names, self.factor_sizes).numpy().T
+        factors = checked_factors(factors, self.factor_names, self.factor_sizes)
+        images = torch.empty(len(factors), *self.image_shape)
+        for part, place in zip(factors.split(128), images.split(128)):  # their scratch arrays stay in the cache
+            self._draw(place.numpy(), *part.numpy().T)
+        return images
+
+    def _draw(self, images, shape, scale, orientation, x, y):
         spans = self._spans[(shape * 6 + scale) * 40 + orientation, y % SPAN]  # [B, ROWS, 4]: two intervals
         # Pixel k is white if start <= k <= end, so the first white one and the first beyond are floor(start, end) + 1.
         ends = (spans + (16.5 + x * (32 / SPAN)).astype(np.float32)[:, None, None]).astype(np.uint64)
@@ -75,11 +81,11 @@ class Sprites:
         rows = np.zeros((len(x), SIDE), dtype="<u8")
         rows[np.arange(len(x))[:, None], (_top_row(y)[:, None] + np.arange(ROWS))] = masks
         if self.image_shape[1] == SIDE:
-            pixels = np.unpackbits(rows.view(np.uint8), axis=1, bitorder="little")
-            return torch.from_numpy(pixels.reshape(-1, *self.image_shape)).float()
+            images[:] = np.unpackbits(rows.view(np.uint8), axis=1, bitorder="little").reshape(images.shape)
+            return
         pairs = self._pairs[rows.view(np.uint8).reshape(-1, SIDE // 2, 2, SIDE // 8)]
         quarters = (pairs[:, :, 0] + pairs[:, :, 1]).view(np.uint8)
-        return torch.from_numpy(np.multiply(quarters, np.float32(0.25)).reshape(-1, *self.image_shape))
+        np.multiply(quarters.reshape(images.shape), np.float32(0.25), out=images)
 
 
 def _top_row(y):

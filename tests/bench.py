@@ -30,8 +30,9 @@ def row(what, ours, other, than):
     print(f"{what:<58}{ours * 1e3:>10.2f} ms{other / ours:>9.2f} x   {than}", flush=True)
 
 
-def training_step(batch_size, hidden=400):
+def training_step(batch_size, hidden, threads):
     """A whole step of `train` (sampling sprites, loss, gradients, Adam) against its matrix products alone."""
+    torch.set_num_threads(threads)
     data = datasets.sprites(32)
     model = models.mlp_vae(data.image_shape, 10, hidden)
     objective, generator = objectives.vae(), torch.Generator().manual_seed(0)
@@ -57,7 +58,7 @@ def training_step(batch_size, hidden=400):
                 g @ w
 
     ours, bound = seconds(step, 9, 4) / 8, seconds(products, 9, 30)
-    row(f"training step, MLP of {hidden} units, batch {batch_size}", ours, bound, "of its matrix products' speed")
+    row(f"training step, {hidden} units, batch {batch_size}, {threads} thread{'s' * (threads > 1)}", ours, bound, "of its matrix products' speed")
 
 
 def sprites():
@@ -112,10 +113,10 @@ def scores():
 
 
 if __name__ == "__main__":
-    print(f"{torch.get_num_threads()} threads; x: how many times as fast as the last column")
-    training_step(256)
-    training_step(64)
-    training_step(64, hidden=256)
+    print("x: how many times as fast as the last column")
+    for threads in (1, 2):
+        training_step(256, 400, threads)
+        training_step(64, 256, threads)
     sprites()
     kl_terms()
     scores()
