@@ -1,4 +1,4 @@
-"""How disentangled are codes? Mutual information from histograms, the mutual information gap, and DCI.
+"""How disentangled are codes? Mutual information, the mutual information gap (MIG), and DCI.
 
 Codes are [N, D] and factors [N, K], as torch tensors or numpy arrays; row i of both belongs to image i. Factors are
 integer class indices. Information is in nats.
@@ -7,6 +7,8 @@ integer class indices. Information is in nats.
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
+from scipy.special import xlogy
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class MIG:
     per_factor: np.ndarray  # [K], (largest - second largest information) / entropy
     information: np.ndarray  # [D, K], I(z_j; g_k) in nats
     entropies: np.ndarray  # [K], H(g_k) in nats
+    error: float | None = None  # for posterior_mig: an estimate of what the score may be off by
 
 
 def mutual_information(codes, factors, bins=20):
@@ -38,9 +41,73 @@ def mig(codes, factors, bins=20):
     """
     codes, factors = checked(codes, factors, at_least=2)
     information, entropies = _joint_information(codes, factors, bins)
-    second, first = np.sort(information, axis=0)[-2:]
-    per_factor = (first - second) / entropies
+    per_factor = _gaps(information) / entropies
     return MIG(float(per_factor.mean()), per_factor, information, entropies)
+
+
+def posterior_mig(mu, logvar, factors):
+    """The mutual information gap as Chen et al. define it, with z_j drawn from its posterior, as a `MIG`.
+
+    mu, logvar: [N, D], the posteriors of the N images, all of them equally likely. factors: [N, K].
+    Then q(z_j | g_k) and q(z_j) are one-dimensional mixtures of Gaussians, and I(z_j; g_k), equation 5 of the paper, is a
+    one-dimensional integral. It is taken by quadrature over a grid, four points to the narrowest posterior's standard
+    deviation. The grid has at most 2¹⁷ points; a posterior narrower than four of its steps is widened to that. `.error`
+    is how far the score moves when the grid is twice as coarse; its own error is smaller. ValueError as in `mig`.
+    """
+    mu, factors = checked(mu, factors, at_least=2, called="mu")
+    logvar, _ = checked(logvar, factors, called="logvar")
+    if logvar.shape != mu.shape:
+        raise ValueError(f"mu and logvar must have the same shape, not {list(mu.shape)} and {list(logvar.shape)}")
+    values = [_numbered(column) for column in factors.T]
+    entropies = np.array([_entropy(np.bincount(v)) for v in values])
+    scores = []
+    for spacing in (0.5, 0.25):
+        information = np.stack([_mixture_information(m, v, values, spacing) for m, v in zip(mu.T, np.exp(logvar).T)])
+        per_factor = _gaps(information) / entropies
+        scores.append(float(per_factor.mean()))
+    return MIG(scores[1], per_factor, information, entropies, abs(scores[1] - scores[0]))
+
+
+def _mixture_information(mu, variance, values, spacing):
+    """I(z; g_k) [K] in nats for z ~ N(mu_n, variance_n), n uniform, by quadrature.
+
+    A lattice has a cell for every grid point and for each of some variances. Each Gaussian is shared out among the four
+    cells about it, such that its mean and its variance stay what they are. What is left of the lattice after a
+    convolution of each row with the Gaussian of its variance is a density, and the cost does not grow with N.
+    """
+    reach = 9 * np.sqrt(variance)
+    low, high = (mu - reach).min(), (mu + reach).max()
+    step = max(spacing * np.sqrt(variance.min()), (high - low) / 2**17)
+    size = scipy.fft.next_fast_len(int((high - low) / step) + 2, real=True)
+    cell, right = np.divmod((mu - low) / step, 1)
+    variance = np.maximum(variance / step**2, spacing**-2) - right * (1 - right)  # two neighbours add right · (1 - right)
+    count = 2 + int(2 * np.log(variance.max() / variance.min()) / spacing)
+    levels = np.geomspace(variance.min(), variance.max() * (1 + 1e-9), count)
+    level = np.minimum(np.searchsorted(levels, variance, side="right") - 1, count - 2)
+    upper = (variance - levels[level]) / (levels[level + 1] - levels[level])
+    first = level * size + cell.astype(np.int64)
+    places = np.stack([first, first + 1, first + size, first + size + 1])
+    shares = np.stack([(1 - upper) * (1 - right), (1 - upper) * right, upper * (1 - right), upper * right]) / len(mu)
+    kernels = np.exp(-0.5 * np.outer(levels, (2 * np.pi * scipy.fft.rfftfreq(size)) ** 2))
+
+    information = np.zeros(len(values))
+    for k, v in enumerate(values):
+        whole = np.zeros(size)
+        for value in range(v.max() + 1):
+            chosen = np.flatnonzero(v == value)
+            lattice = np.bincount(places[:, chosen].ravel(), shares[:, chosen].ravel(), minlength=count * size)
+            spectrum = (scipy.fft.rfft(lattice.reshape(count, size)) * kernels).sum(0)
+            mass = np.maximum(scipy.fft.irfft(spectrum, size), 0)  # p(value) q(z | value), times the step
+            whole += mass
+            information[k] += xlogy(mass, mass).sum() - xlogy(mass.sum(), mass.sum())
+        information[k] -= xlogy(whole, whole).sum()
+    return np.maximum(information, 0)
+
+
+def _gaps(information):
+    """The largest minus the second largest entry of each column."""
+    second, first = np.sort(information, axis=0)[-2:]
+    return first - second
 
 
 def _joint_information(codes, factors, bins):
@@ -203,10 +270,10 @@ def _checked_kinds(kinds, count):
     return kinds
 
 
-def checked(codes, factors, at_least=1):
+def checked(codes, factors, at_least=1, called="codes"):
     """Codes as float64 [N, D] and factors as int64 [N, K], or a ValueError that says what is wrong and what to do."""
     codes, factors = (np.asarray(a.detach().cpu() if hasattr(a, "detach") else a) for a in (codes, factors))
-    for name, array in (("codes", codes), ("factors", factors)):
+    for name, array in ((called, codes), ("factors", factors)):
         if array.ndim != 2 or not array.size:
             raise ValueError(f"{name} must be a table with a row for each image and at least one column; this has the "
                              f"shape {list(array.shape)}")
@@ -217,7 +284,7 @@ def checked(codes, factors, at_least=1):
             raise ValueError(f"{name} hold NaN or infinite values, in {(~np.isfinite(array)).any(axis=1).sum()} of "
                              f"{len(array)} rows; a metric of them would mean nothing: look at the encoder's output")
     if len(codes) != len(factors):
-        raise ValueError(f"there are {len(codes)} rows of codes and {len(factors)} of factors; row i of both must belong "
+        raise ValueError(f"there are {len(codes)} rows of {called} and {len(factors)} of factors; row i of both must belong "
                          "to the same image")
     if (factors != np.rint(factors)).any():
         raise ValueError("factors must be integer class indices; give continuous ones as the index of their bin")

@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.special import xlogy
+from scipy.stats import norm
 from sklearn.linear_model import LassoCV, LinearRegression
 from sklearn.metrics import mutual_info_score
 
@@ -78,6 +80,82 @@ def test_codes_that_equal_the_sprite_factors_score_as_designed():
     factors = independent_factors(50_000, (3, 6, 40, 32, 32))
     assert metrics.mig(factors, factors, bins=20).score == pytest.approx(0.90, abs=0.01)
     assert metrics.mig(factors, factors, bins=1280).score > 0.97
+
+
+# The posterior MIG
+
+
+def posteriors(narrowest, widest, n=240, seed=0):
+    """mu, logvar [n, 3] with standard deviations in this range, and two factors that mu depends on."""
+    rng = np.random.default_rng(seed)
+    factors = np.stack([np.arange(n) % 4, np.arange(n) // 4 % 5], axis=1)
+    mu = rng.normal(0, 0.3, size=(n, 3)) + factors[:, [0, 1, 0]] * [0.5, 0.3, 0.1]
+    return mu, 2 * np.log(np.exp(rng.uniform(np.log(narrowest), np.log(widest), size=(n, 3)))), factors
+
+
+def conditional_densities(z, mu, logvar, factor):
+    """p(value) q(z | value) at the points z: [points, values]."""
+    density = norm.pdf(z[:, None], mu, np.exp(logvar / 2)) / len(mu)
+    return np.stack([density[:, factor == value].sum(1) for value in np.unique(factor)], axis=1)
+
+
+@pytest.mark.parametrize("narrowest, widest", [(0.02, 0.02), (0.02, 1), (0.3, 0.4), (1, 1)])
+def test_posterior_information_by_brute_force_quadrature(narrowest, widest):
+    mu, logvar, factors = posteriors(narrowest, widest)
+    ours = metrics.posterior_mig(mu, logvar, factors)
+    z = np.linspace(mu.min() - 10 * widest, mu.max() + 10 * widest, 8_001)
+    for j in range(3):
+        for k in range(2):
+            joint = conditional_densities(z, mu[:, j], logvar[:, j], factors[:, k])
+            shares = np.bincount(factors[:, k]) / len(mu)
+            integrand = xlogy(joint, joint) - xlogy(joint, joint.sum(1, keepdims=True)) - joint * np.log(shares)
+            wanted = integrand.sum() * (z[1] - z[0])
+            assert ours.information[j, k] == pytest.approx(wanted, abs=2e-4)
+    assert ours.error < 3e-4
+    assert ours.score == pytest.approx(((np.sort(ours.information, axis=0)[-1] - np.sort(ours.information, axis=0)[-2])
+                                        / ours.entropies).mean())
+
+
+def test_posterior_information_by_monte_carlo():
+    mu, logvar, factors = posteriors(0.05, 0.5)
+    rng = np.random.default_rng(1)
+    ours = metrics.posterior_mig(mu, logvar, factors).information
+    image = rng.integers(0, len(mu), 20_000)
+    for j in range(3):
+        z = mu[image, j] + np.exp(logvar[image, j] / 2) * rng.normal(size=len(image))
+        for k in range(2):
+            joint = conditional_densities(z, mu[:, j], logvar[:, j], factors[:, k])
+            of_value = joint[np.arange(len(image)), factors[image, k]]
+            ratio = np.log(of_value / joint.sum(1) / (np.bincount(factors[:, k]) / len(mu))[factors[image, k]])
+            assert abs(ratio.mean() - ours[j, k]) < 3 * ratio.std() / math.sqrt(len(image))
+
+
+def test_narrow_posteriors_around_perfect_codes_score_one_and_the_prior_zero():
+    factors = every_combination((4, 5, 3))
+    assert metrics.posterior_mig(factors, np.full(factors.shape, -8.0), factors).score == pytest.approx(1, abs=1e-6)
+    assert metrics.posterior_mig(0.0 * factors, np.zeros(factors.shape), factors).score == pytest.approx(0, abs=1e-12)
+    needles = metrics.posterior_mig(factors, np.full(factors.shape, -60.0), factors)  # wider than nothing only by the grid
+    assert needles.score == pytest.approx(1, abs=1e-6)
+
+
+def test_posterior_mig_does_not_depend_on_order_names_and_scale():
+    mu, logvar, factors = posteriors(0.05, 0.5)
+    one = metrics.posterior_mig(mu, logvar, factors)
+    mu, logvar = 3 * mu[:, [2, 0, 1]], logvar[:, [2, 0, 1]] + 2 * math.log(3)
+    other = metrics.posterior_mig(torch.from_numpy(mu), torch.from_numpy(logvar), torch.from_numpy(7 - 2 * factors))
+    assert other.per_factor == pytest.approx(one.per_factor, abs=1e-6)
+
+
+def test_bad_posteriors_are_named():
+    mu, logvar, factors = posteriors(0.05, 0.5)
+    with pytest.raises(ValueError, match="mu hold NaN"):
+        metrics.posterior_mig(np.where(mu > 0, np.nan, mu), logvar, factors)
+    with pytest.raises(ValueError, match="logvar hold NaN"):
+        metrics.posterior_mig(mu, np.where(mu > 0, np.inf, logvar), factors)
+    with pytest.raises(ValueError, match="240 rows of mu and 239 of factors"):
+        metrics.posterior_mig(mu, logvar, factors[1:])
+    with pytest.raises(ValueError, match="same shape"):
+        metrics.posterior_mig(mu, logvar[:, :2], factors)
 
 
 # DCI
