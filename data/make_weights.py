@@ -22,7 +22,7 @@ KINDS = ["categorical", "ordinal", "circular", "ordinal", "ordinal"]
 SCHEDULE = [[0, 28], [1500, 26], [3000, 20], [4000, 14], [6000, 5], [9000, 1]]
 SHARED = {
     "dataset": {"function": "sprites", "size": 32},
-    "model": {"function": "mlp_vae", "latent_dim": 6, "hidden": 256, "mean_bound": 1.5},
+    "model": {"function": "mlp_vae", "latent_dim": 6, "hidden": 192, "mean_bound": 1.5},
     "training": {"steps": 14_000, "batch_size": 64, "learning_rate": 1e-3, "cool_down": 0.35},
 }
 OBJECTIVES = {
