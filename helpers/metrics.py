@@ -73,7 +73,7 @@ def _mixture_information(mu, variance, values, spacing):
 
     A lattice has a cell for every grid point and for each of some variances. Each Gaussian is shared out among the four
     cells about it, such that its mean and its variance stay what they are. What is left of the lattice after a
-    convolution of each row with the Gaussian of its variance is a density, and the cost does not grow with N.
+    convolution of each row with the Gaussian of its variance is a density. Only the sharing out takes longer with more images.
     """
     reach = 9 * np.sqrt(variance)
     low, high = (mu - reach).min(), (mu + reach).max()
