@@ -62,7 +62,7 @@ def main():
             if results.get(name, {}).get("recipe") != recipe or str(seed) not in results[name]["runs"]]
     images, factors = datasets.sprites(32).sample(10_000, torch.Generator().manual_seed(EVALUATION_SEED))
     for name, seed in tqdm(todo, unit="run"):
-        model, history = training.from_recipe(RECIPES[name], seed, progress=False)
+        model, history = training.from_recipe(RECIPES[name], seed, False, FOLDER / f"{name}-{seed}.checkpoint")
         if results.get(name, {}).get("recipe") != RECIPES[name]:
             results[name] = {"recipe": RECIPES[name], "runs": {}}
         results[name]["runs"][str(seed)] = rounded({
