@@ -6,6 +6,9 @@ tensors [B, K] of class indices.
 """
 
 import math
+import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -135,6 +138,58 @@ def _ellipse_spans(angle, half_axes, row):
     r = (a * sin**2 + b * cos**2) * row**2 - 1
     root = np.sqrt(np.maximum(q**2 - p * r, 0)) / p
     return np.stack([-q / p - root, -q / p + root, 0 * row, 0 * row], axis=-1) * (q**2 > p * r)[..., None]
+
+
+def load_dsprites(path, size=64):
+    """The published dSprites images, from their file, behind the face of `sprites`.
+
+    path: dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz from github.com/google-deepmind/dsprites-dataset, 26 MB. The
+    images take 380 MB of memory. Of the file's arrays only the images and their factors are read, and nothing is unpickled.
+    size: 64, or 32 for the mean over 2x2 pixels. ValueError, saying what is expected, for another or a damaged file.
+    """
+    return PublishedSprites(path, size)
+
+
+class PublishedSprites(Sprites):
+    def __init__(self, path, size):
+        if size not in (32, 64):
+            raise ValueError(f"dSprites come in size 64 or 32, not {size!r}")
+        self.image_shape = (1, size, size)
+        expected = (f"expected is the file dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz with {len(self):,} images of 64x64 "
+                    "pixels, from github.com/google-deepmind/dsprites-dataset; `sprites()` draws the same images without it")
+        if not Path(path).is_file():
+            raise ValueError(f"there is no file {path}; {expected}")
+        try:
+            with zipfile.ZipFile(path) as archive:
+                with archive.open("latents_classes.npy") as file:
+                    factors = np.lib.format.read_array(file, allow_pickle=False)
+                with archive.open("imgs.npy") as file:
+                    images = self._packed(file)
+        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError) as error:
+            raise ValueError(f"{path} is damaged or of another kind ({error}); {expected}") from error
+        if factors.shape != (len(self), 6) or not np.array_equal(factors[:, 1:], self.factors(torch.arange(len(self)))):
+            raise ValueError(f"the factors in {path} are not those of dSprites in their order; {expected}")
+        self._images = images
+
+    def _packed(self, file):
+        """The images of an open .npy file, eight pixels to a byte: [N, 512]. A few thousand at a time, for they are 3 GB."""
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("an array of an unknown format")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if (shape, fortran, dtype) != ((len(self), SIDE, SIDE), False, np.uint8):
+            raise ValueError(f"images of shape {list(shape)} and type {dtype}")
+        packed = np.empty((len(self), SIDE * SIDE // 8), dtype=np.uint8)
+        for part in np.array_split(packed, max(1, len(self) // 4096)):
+            pixels = np.frombuffer(file.read(len(part) * SIDE * SIDE), dtype=np.uint8)
+            part[:] = np.packbits(pixels.reshape(len(part), -1), axis=1)
+        return packed
+
+    def images(self, factors):
+        """The images [B, 1, size, size] with these factors [B, 5]. ValueError if a factor is out of its range."""
+        factors = checked_factors(factors, self.factor_names, self.factor_sizes)
+        index = np.ravel_multi_index(tuple(factors.T.numpy()), self.factor_sizes)
+        images = torch.from_numpy(np.unpackbits(self._images[index], axis=1)).float().reshape(-1, 1, SIDE, SIDE)
+        return images if self.image_shape[1] == SIDE else torch.nn.functional.avg_pool2d(images, 2)
 
 
 def digits():
