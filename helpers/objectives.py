@@ -255,22 +255,23 @@ class constrained_vae:
 
     so a large β moves in proportion to its size, and one that has reached 0 can leave it again.
 
-    delta: nats, more than 0. beta: the multiplier, its first value to begin with. step_size: of the multiplier; a smaller
-    one takes longer to settle and swings less. smoothing: the weight of the past in R, 0 to less than 1.
+    delta: nats, more than 0, or a function of the step: a capacity that rises, as in Burgess et al. 2018, section 5.
+    beta: the multiplier, its first value to begin with. step_size: of the multiplier; a smaller one takes longer to settle
+    and swings less. smoothing: the weight of the past in R, 0 to less than 1.
 
     Called as `objective(model, images, step, generator)`, it gives `Terms`. Without gradients, under `torch.no_grad()`,
     it leaves its state alone. That state is two attributes, `beta` and `rate` (R; None before the first call): a new run
     needs a new objective, and one built with both goes on where the other stopped.
     """
 
-    delta: float
+    delta: object
     beta: float = 1.0
     step_size: float = 0.02
     smoothing: float = 0.9
     rate: float | None = None
 
     def __post_init__(self):
-        if not (self.delta > 0 and math.isfinite(self.delta)):
+        if not callable(self.delta) and not (self.delta > 0 and math.isfinite(self.delta)):
             raise ValueError(f"delta, the rate that is allowed, must be a positive number of nats, not {self.delta!r}: at 0 "
                              "the only feasible code is the prior")
         if not (self.beta >= 0 and math.isfinite(self.beta)):
@@ -282,14 +283,15 @@ class constrained_vae:
 
     def __call__(self, model, images, step=0, generator=None):
         terms = beta_vae(self.beta)(model, images, step, generator)
-        terms.loss = terms.loss - self.beta * self.delta
+        delta = value_at(self.delta, step)
+        terms.loss = terms.loss - self.beta * delta
         if torch.is_grad_enabled():
-            self._ascend(terms.kl.sum().item())
+            self._ascend(terms.kl.sum().item(), delta)
         return terms
 
-    def _ascend(self, rate):
+    def _ascend(self, rate, delta):
         self.rate = rate if self.rate is None else self.smoothing * self.rate + (1 - self.smoothing) * rate
-        violation = min(self.rate / self.delta - 1, 1.0)
+        violation = min(self.rate / delta - 1, 1.0)
         self.beta = max(0.0, self.beta + self.step_size * max(self.beta, 1.0) * violation)
 
 

@@ -25,9 +25,9 @@ def test_the_loss_is_the_lagrangian_and_beta_follows_the_violation():
 
 def test_beta_stops_at_zero_and_can_leave_it():
     objective = objectives.constrained_vae(delta=5.0, beta=0.01, step_size=0.5, smoothing=0.0)
-    objective._ascend(0.0)
+    objective._ascend(0.0, 5.0)
     assert objective.beta == 0
-    objective._ascend(10.0)
+    objective._ascend(10.0, 5.0)
     assert objective.beta > 0
 
 
@@ -37,6 +37,14 @@ def test_it_meets_the_rate_that_it_is_asked_for():
                              progress=False)
     assert sum(history["rate"][-20:]) / 20 == pytest.approx(3.0, rel=0.05)
     assert objective.beta > 0.5
+
+
+def test_a_rising_capacity_is_followed():
+    rising = objectives.piecewise_linear((0, 1.0), (1000, 1.0), (1500, 3.0))
+    history = training.train(small_model(), datasets.digits(), objectives.constrained_vae(rising), 2000, 128, seed=0,
+                             learning_rate=2e-3, progress=False)
+    assert sum(history["rate"][40:50]) / 10 == pytest.approx(1.0, rel=0.1)  # steps 800 to 1,000
+    assert sum(history["rate"][-10:]) / 10 == pytest.approx(3.0, rel=0.1)
 
 
 @pytest.mark.parametrize("arguments, message", [
