@@ -121,7 +121,8 @@ def _joint_information(codes, factors, bins):
         code = code - code.min()
         if not code.any():
             continue
-        bin_of = np.minimum(code * bins / code.max(), bins - 1).astype(np.int64)  # the largest value joins the last bin
+        # Rounded, so that a value on an edge between two bins stays there when the code is scaled by 0.1.
+        bin_of = np.minimum(np.round(code * (bins / code.max()), 9), bins - 1).astype(np.int64)  # the largest: the last bin
         bin_entropy = _entropy(np.bincount(bin_of))
         for k, v in enumerate(values):
             joint_entropy = _entropy(np.bincount(bin_of * (v.max() + 1) + v))
@@ -194,6 +195,7 @@ def dci(codes, factors, regressor="lasso", kinds=None, test_size=1 / 3, seed=0):
         importance.append(weights)
         errors.append(np.sqrt(((target[test] - prediction) ** 2).sum() / (target[test] ** 2).sum()))
     importance, errors = np.stack(importance, axis=1), np.array(errors)
+    importance[importance < 1e-10 * importance.max()] = 0  # rounding, whose rows and columns would mean nothing
     per_code, per_factor = _one_minus_entropy(importance), _one_minus_entropy(importance.T)
     total = importance.sum()
     share = importance.sum(axis=1) / total if total > 0 else np.zeros(d)
