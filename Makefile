@@ -5,14 +5,16 @@ BIN := .venv/bin
 NOTEBOOK := $(firstword $(wildcard notebooks/00_*.ipynb notebooks/*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run bench weights clean
+.PHONY: help lab test test-all run bench weights homework clean
 
 help:
 	@echo "make lab      install into .venv if need be, and open JupyterLab on the first notebook"
 	@echo "make test     install, then run all tests: the helpers, and every notebook against its saved outputs"
+	@echo "make test-all the same, and a whole run of nbgrader over the homework (installs nbgrader, 0.5 GB)"
 	@echo "make run      execute all notebooks in place and print seconds, memory, equations and claims"
 	@echo "make bench    measure the speed of what takes long, as ratios"
 	@echo "make weights  train again what lies in data/ (about an hour; what is done is not repeated)"
+	@echo "make homework installs nbgrader, and writes the lecturer's copies of the homework into course/"
 	@echo "make clean    remove .venv"
 
 lab: .venv/lab.done
@@ -20,6 +22,9 @@ lab: .venv/lab.done
 
 test: .venv/test.done
 	$(BIN)/python -m pytest
+
+test-all: .venv/test.done .venv/teach.done
+	$(BIN)/python -m pytest -m "grading or not grading"
 
 run: .venv/test.done
 	$(BIN)/python tests/run_notebooks.py
@@ -30,6 +35,9 @@ bench: .venv/test.done
 weights: .venv/lab.done
 	$(BIN)/python data/make_weights.py
 
+homework: .venv/teach.done
+	$(BIN)/python -m helpers.homework.editions course
+
 clean:
 	rm -rf .venv
 
@@ -39,6 +47,10 @@ clean:
 
 .venv/test.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ .venv/lab.done
+
+.venv/teach.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[teach]'
 	@touch $@ .venv/lab.done
 
 .venv/bin/python:
