@@ -1,5 +1,11 @@
 """The small package behind the notebooks: each derives a piece first and imports it from here afterwards."""
 
-from helpers.ledger import claim, doctor, verify
+import os
+
+# Torch's threads wait for each other in a busy loop. When another program wants a core, that makes a training step several
+# times slower. After a short spin they sleep instead; it must be said before torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "500")
+
+from helpers.ledger import claim, doctor, verify  # noqa: E402
 
 __all__ = ["claim", "doctor", "verify"]

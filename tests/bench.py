@@ -6,6 +6,7 @@ Each row sets our time beside the plain way of doing the same, or beside a bound
 import statistics
 import time
 
+import helpers  # noqa: F401  before torch, as in the notebooks: it says how torch's threads wait
 import numpy as np
 import torch
 from sklearn.ensemble import GradientBoostingClassifier
