@@ -26,8 +26,9 @@ def mutual_information(codes, factors, bins=20):
     """I(z_j; g_k) of every code with every factor, from a histogram: an array [D, K] in nats, each at least 0.
 
     Each code is cut into `bins` bins of equal width between its smallest and its largest value. A value on the edge between
-    two bins, up to rounding, is in the upper one. A constant code has information 0 with everything. ValueError for NaN, unequal lengths, empty input, factors that are not integers, and a
-    factor with only one value, since nothing can be known about it.
+    two bins, up to rounding, is in the upper one. A constant code has information 0 with everything. ValueError for NaN,
+    unequal lengths, empty input, factors that are not integers, and a factor with only one value, since nothing can be
+    known about it.
     """
     codes, factors = checked(codes, factors)
     return _joint_information(codes, factors, bins)[0]
