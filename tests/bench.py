@@ -141,7 +141,7 @@ if __name__ == "__main__":
     print("x: how many times as fast as the last column")
     for threads in (1, 2):
         training_step(256, 400, threads)
-        training_step(64, 256, threads)
+        training_step(64, 192, threads)
     sprites()
     kl_terms()
     scores()
