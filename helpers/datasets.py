@@ -1,8 +1,8 @@
-"""Images whose generative factors are known: sprites, drawn from their geometry, and real 8x8 digits.
+"""Images whose generative factors are known: sprites, fruits and faces, drawn by this file, and real 8x8 digits.
 
-A data set with factors has `factor_names`, `factor_sizes`, `image_shape`, `len()`, `images(factors)`,
-`factors(index)` and `sample(n, generator)`. Images are float32 tensors [B, C, H, W] in [0, 1]; factors are int64
-tensors [B, K] of class indices.
+A data set with factors has `factor_names`, `factor_sizes`, `image_shape`, `len()`, `images(factors)`, `factors(index)` and
+`sample(n, generator)`; fruits and faces also name the values, in `factor_values`. Images are float32 tensors [B, C, H, W]
+in [0, 1]; factors are int64 tensors [B, K] of class indices.
 """
 
 import math
@@ -190,6 +190,307 @@ class PublishedSprites(Sprites):
         index = np.ravel_multi_index(tuple(factors.T.numpy()), self.factor_sizes)
         images = torch.from_numpy(np.unpackbits(self._images[index], axis=1)).float().reshape(-1, 1, SIDE, SIDE)
         return images if self.image_shape[1] == SIDE else torch.nn.functional.avg_pool2d(images, 2)
+
+
+# Colours are red, green and blue in [0, 1].
+PAPER, WOOD, LEAF, WHITE = (0.95, 0.94, 0.92), (0.42, 0.28, 0.15), (0.35, 0.60, 0.25), (1.0, 1.0, 1.0)
+# None is much lighter or darker than the others, so that a dark picture may be dark or large, but not both at once.
+FRUIT_COLOURS = {"red": (0.86, 0.08, 0.10), "orange": (0.84, 0.40, 0.02), "green": (0.10, 0.62, 0.16),
+                 "blue": (0.12, 0.24, 0.78), "purple": (0.55, 0.12, 0.58), "black": (0.20, 0.19, 0.21)}
+FRUIT_SIZES = {"tiny": 0.30, "small": 0.42, "medium": 0.54, "big": 0.66, "huge": 0.78}  # in half sides of the picture
+# As they are drawn below: how much to enlarge them for equal areas, and where their centres of mass are. "Small" then
+# means the same for a banana and an apple, and knowing the object does not yet tell the size or the place.
+FRUITS = {"apple": (0.88, 0.04, 0.09), "banana": (1.11, -0.09, 0.16), "cherries": (0.98, 0.06, 0.29),
+          "grapes": (0.93, 0.01, -0.16), "pear": (1.00, 0.00, 0.06)}
+SKIN_TONES = {"light": (0.98, 0.84, 0.73), "tan": (0.87, 0.67, 0.50), "brown": (0.66, 0.45, 0.31), "dark": (0.43, 0.28, 0.20)}
+HAIR_COLOURS = {"black": (0.12, 0.10, 0.12), "brown": (0.40, 0.25, 0.14), "red": (0.74, 0.30, 0.12),
+                "blond": (0.93, 0.77, 0.38), "grey": (0.74, 0.75, 0.78)}
+HAIR_LENGTHS = {"cropped": -0.30, "short": 0.02, "chin": 0.50, "long": 0.95}  # how far down it reaches
+AGES = {"child": 0.0, "young": 0.33, "middle": 0.67, "old": 1.0}
+EXPRESSIONS = {"sad": -1.0, "glum": -0.5, "calm": 0.0, "pleased": 0.5, "happy": 1.0}
+FINE = 4  # points a pixel in each direction; the pixel is their mean, which makes smooth edges
+
+
+def fruits(size=32, hold_out=()):
+    """1,350 colour pictures of fruit, drawn by this file: a `Drawn` data set.
+
+    Factors are object (apple, banana, cherries, grapes, pear), colour (six, red and black among them), size (tiny, small,
+    medium, big, huge), posX and posY (three each, 1 pixel apart at size 32). size: 32, 48 or 64 pixels a side.
+    hold_out: see `Drawn`.
+
+    >>> data = fruits(hold_out=[{"object": "apple", "colour": "black", "size": "small"}])
+    >>> len(data), len(data.held_out)
+    (1341, 9)
+    """
+    values = {"object": tuple(FRUITS), "colour": tuple(FRUIT_COLOURS),
+              "size": tuple(FRUIT_SIZES), "posX": ("left", "middle", "right"), "posY": ("high", "middle", "low")}
+    step = round(_checked_side(size) / 32)
+    colours = np.array(list(FRUIT_COLOURS.values()), dtype=np.float32)
+    table = np.empty((*map(len, values.values()), 3, size, size), dtype=np.uint8)
+    for i, (name, (enlarged, *centre)) in enumerate(FRUITS.items()):
+        for j, scale in enumerate(FRUIT_SIZES.values()):
+            sheet = _Sheet(size + 2 * step, 1, enlarged * scale * size / (size + 2 * step), centre)
+            _draw_fruit(sheet, name)
+            pictures = sheet.pictures(colours[:, None])
+            for x in range(3):
+                for y in range(3):  # a window further up and left shows the fruit further down and right
+                    top, left = (2 - y) * step, (2 - x) * step
+                    table[i, :, j, x, y] = pictures[:, :, top:top + size, left:left + size]
+    return Drawn(values, table, hold_out)
+
+
+def faces(size=48, hold_out=()):
+    """3,200 schematic faces, drawn by this file: a `Drawn` data set.
+
+    Factors are skin tone (4), hair colour (5), hair length (4), age (4), expression (5) and glasses (2). Every combination
+    occurs once, so that they are independent, grey-haired children included. size: 32, 48 or 64. hold_out: see `Drawn`.
+    """
+    values = {"skin": tuple(SKIN_TONES), "hair": tuple(HAIR_COLOURS), "length": tuple(HAIR_LENGTHS), "age": tuple(AGES),
+              "expression": tuple(EXPRESSIONS), "glasses": ("without", "with")}
+    colours = np.array([(skin, hair) for skin in SKIN_TONES.values() for hair in HAIR_COLOURS.values()], dtype=np.float32)
+    table = np.empty((*map(len, values.values()), 3, _checked_side(size), size), dtype=np.uint8)
+    for i, length in enumerate(HAIR_LENGTHS.values()):
+        for j, age in enumerate(AGES.values()):
+            head = _Sheet(size, 2)
+            _draw_head(head, length, age)
+            for k, mood in enumerate(EXPRESSIONS.values()):
+                bare = head.copy()
+                _draw_expression(bare, age, mood)
+                framed = bare.copy()
+                _draw_glasses(framed, age)
+                for g, sheet in enumerate((bare, framed)):
+                    table[:, :, i, j, k, g] = sheet.pictures(colours).reshape(4, 5, 3, size, size)
+    return Drawn(values, table, hold_out)
+
+
+class Drawn:
+    """Pictures of all combinations of some named values, from a table of bytes, with some of them held out.
+
+    hold_out: a list of dicts from factor names to a value (its name, or its index as an integer); a picture is held out if
+    it has all the values of one of them. `len()`, `factors(index)` and `sample` know only the pictures that are left;
+    `images(factors)` draws any; `.held_out` [M, K] are the factors of the others. ValueError for unknown names, and if
+    some value would be left in no picture: then nobody could learn it.
+    """
+
+    def __init__(self, values, table, hold_out=()):
+        self.factor_names, self.factor_values = tuple(values), tuple(values.values())
+        self.factor_sizes, self.image_shape = table.shape[:-3], table.shape[-3:]
+        self._pictures = torch.from_numpy(table.reshape(-1, math.prod(self.image_shape)))
+        out = torch.zeros(self.factor_sizes, dtype=torch.bool)
+        for combination in hold_out:
+            out[self._place(combination)] = True
+        for k, (name, names) in enumerate(zip(self.factor_names, self.factor_values)):
+            for value, gone in zip(names, out.movedim(k, 0).flatten(1).all(1).tolist()):
+                if gone:
+                    raise ValueError(f"hold_out leaves no picture with {name} {value!r}, so that nobody could learn what it "
+                                     "looks like: hold out fewer combinations, or name more factors in each")
+        self.held_out = factors_of_index(out.flatten().nonzero()[:, 0], self.factor_sizes)
+        self._left = (~out).flatten().nonzero()[:, 0]
+
+    def __len__(self):
+        return len(self._left)
+
+    def factors(self, index):
+        """Factors [B, K] of the pictures with these numbers, 0 to len() - 1, the last factor running fastest."""
+        number = factors_of_index(index, (len(self),))[:, 0]
+        return factors_of_index(self._left[number], self.factor_sizes)
+
+    def sample(self, n, generator=None):
+        """n pictures drawn uniformly with replacement from those not held out, and their factors: ([n, C, H, W], [n, K])."""
+        factors = self.factors(torch.randint(len(self), (n,), generator=generator))
+        return self.images(factors), factors
+
+    def images(self, factors):
+        """The pictures [B, 3, H, W] with these factors [B, K], held out or not. ValueError if a factor is out of its range."""
+        factors = checked_factors(factors, self.factor_names, self.factor_sizes)
+        index = torch.zeros(len(factors), dtype=torch.int64)
+        for column, size in zip(factors.T, self.factor_sizes):
+            index = index * size + column
+        return self._pictures[index].float().div_(255).reshape(-1, *self.image_shape)
+
+    def names(self, factors):
+        """The values' names, a tuple for each row of factors [B, K]."""
+        factors = checked_factors(factors, self.factor_names, self.factor_sizes)
+        return [tuple(names[i] for names, i in zip(self.factor_values, row)) for row in factors.tolist()]
+
+    def _place(self, combination):
+        """Where in the grid of all combinations these values are."""
+        if not isinstance(combination, dict) or not combination:
+            raise ValueError('hold_out is a list of dicts such as {"object": "apple", "colour": "black"}; it has the entry '
+                             f"{combination!r}")
+        place = [slice(None)] * len(self.factor_names)
+        for name, value in combination.items():
+            if name not in self.factor_names:
+                raise ValueError(f"hold_out names the factor {name!r}; there are {', '.join(self.factor_names)}")
+            k = self.factor_names.index(name)
+            if value not in self.factor_values[k]:
+                raise ValueError(f"hold_out asks for {name} {value!r}; its values are {', '.join(map(repr, self.factor_values[k]))}")
+            place[k] = self.factor_values[k].index(value)
+        return tuple(place)
+
+
+class _Sheet:
+    """A square sheet to draw on. Its middle is the point `centre`, u runs to the right and v down, 1 / scale each way.
+
+    Colours may be left open. Then the sheet keeps how much of each open colour a point has, so that one drawing serves
+    all of them: a picture is linear in its colours.
+    """
+
+    def __init__(self, size, open_colours, scale=1.0, centre=(0.0, 0.0)):
+        ends = ((np.arange(size * FINE) + 0.5) * 2 / (size * FINE) - 1) / scale
+        self.u, self.v = ends[None] + centre[0], ends[:, None] + centre[1]
+        self.ink = np.zeros((3 + open_colours, size * FINE, size * FINE), dtype=np.float32)
+        self.ink[:3] = np.array(PAPER)[:, None, None]
+
+    def copy(self):
+        other = object.__new__(_Sheet)
+        other.u, other.v, other.ink = self.u, self.v, self.ink.copy()
+        return other
+
+    def fill(self, inside, colour, cover=1.0):
+        """Paint the points inside. colour: a triple, or (number of an open colour, brightness). cover: 1 hides all below."""
+        ink = np.zeros(len(self.ink), dtype=np.float32)
+        if len(colour) == 3:
+            ink[:3] = colour
+        else:
+            ink[3 + colour[0]] = colour[1]
+        rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+        if len(rows):
+            window = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+            part = self.ink[:, *window]
+            part += (cover * inside[window]) * (ink[:, None, None] - part)
+
+    def disc(self, x, y, a, b=None, turn=0.0):
+        """The points in an ellipse about (x, y) with half axes a and b, turned by an angle."""
+        du, dv = self.u - x, self.v - y
+        cos, sin = math.cos(turn), math.sin(turn)
+        return ((du * cos + dv * sin) / a) ** 2 + ((dv * cos - du * sin) / (b or a)) ** 2 <= 1
+
+    def stroke(self, width, *points):
+        """The points at most width / 2 away from the line through these points."""
+        near = np.zeros(self.ink.shape[1:], dtype=bool)
+        for (x0, y0), (x1, y1) in zip(points, points[1:]):
+            dx, dy = x1 - x0, y1 - y0
+            t = np.clip(((self.u - x0) * dx + (self.v - y0) * dy) / (dx * dx + dy * dy), 0, 1)
+            near |= (self.u - x0 - t * dx) ** 2 + (self.v - y0 - t * dy) ** 2 <= (width / 2) ** 2
+        return near
+
+    def pictures(self, colours):
+        """The sheet in each of these choices of its open colours [N, open, 3]: bytes [N, 3, size, size]."""
+        channels, side, _ = self.ink.shape
+        pixels = self.ink.reshape(channels, side // FINE, FINE, side // FINE, FINE).mean((2, 4))
+        return np.round(255 * (pixels[:3] + np.einsum("noc,oyx->ncyx", colours, pixels[3:]))).astype(np.uint8)
+
+
+def _draw_fruit(sheet, name):
+    """A fruit about the middle of the sheet, its colour left open: darker at the rim, with a highlight at the top left."""
+    fill, disc, stroke = sheet.fill, sheet.disc, sheet.stroke
+
+    def ball(x, y, r):
+        fill(disc(x, y, r), (0, 0.66))
+        fill(disc(x - 0.12 * r, y - 0.12 * r, 0.80 * r), (0, 1.0))
+        fill(disc(x - 0.35 * r, y - 0.38 * r, 0.26 * r, 0.20 * r, -0.7), WHITE, 0.65)
+
+    if name == "apple":
+        whole = disc(-0.36, 0.14, 0.60, 0.80, 0.12) | disc(0.36, 0.14, 0.60, 0.80, -0.12)
+        fill(whole, (0, 0.70))
+        fill(whole & (disc(-0.36, 0.10, 0.56, 0.74, 0.12) | disc(0.28, 0.10, 0.54, 0.74, -0.12)), (0, 1.0))
+        fill(whole & disc(0, -0.52, 0.22, 0.10), (0, 0.60))
+        fill(disc(-0.50, -0.16, 0.13, 0.24, 0.45), WHITE, 0.65)
+        fill(stroke(0.15, (0, -0.50), (0.04, -0.75), (0.14, -0.97)), WOOD)
+        fill(disc(0.42, -0.80, 0.34, 0.15, -0.35), LEAF)
+    elif name == "banana":
+        whole = disc(0.10, -0.46, 1.10, 1.30) & ~disc(0.42, -1.04, 1.12, 1.10) & (sheet.v > -0.62)
+        fill(whole, (0, 0.72))
+        fill(whole & disc(0.13, -0.56, 1.06, 1.25), (0, 1.0))
+        fill(whole & disc(0.22, -0.66, 1.06, 1.20) & ~disc(0.28, -0.71, 1.05, 1.17) & (sheet.v < 0.36), WHITE, 0.45)
+        fill(stroke(0.21, (-0.84, -0.98), (-0.83, -0.58)), WOOD)
+        fill(whole & disc(1.14, 0.02, 0.22), WOOD)
+    elif name == "cherries":
+        fill(stroke(0.11, (-0.46, 0.30), (-0.28, -0.32), (0.15, -0.90)), LEAF)
+        fill(stroke(0.11, (0.50, 0.40), (0.42, -0.30), (0.15, -0.90)), LEAF)
+        fill(disc(0.52, -0.82, 0.40, 0.18, 0.25), LEAF)
+        ball(-0.54, 0.42, 0.55)
+        ball(0.57, 0.50, 0.53)
+    elif name == "grapes":
+        fill(stroke(0.13, (0, -0.55), (0.05, -0.97)), WOOD)
+        for side in (-1, 1):
+            fill(disc(0.42 * side, -0.80, 0.42, 0.20, -0.25 * side), LEAF)
+        for row, berries in enumerate((4, 3, 2, 1)):
+            for k in range(berries):
+                ball((k - (berries - 1) / 2) * 0.47, -0.43 + 0.40 * row, 0.27)
+    elif name == "pear":
+        def near(x, y, size):  # where the sum of two hills, a wide and a narrow one, is high: a waist between them
+            wide, narrow = ((sheet.u - x) ** 2 + (sheet.v - y - h) ** 2 + 1e-9 for h in (0.30, -0.42))
+            return (size * 0.72) ** 4 / wide**2 + (size * 0.40) ** 4 / narrow**2 >= 1
+
+        fill(near(0, 0, 1), (0, 0.70))
+        fill(near(0, 0, 1) & near(-0.07, -0.05, 0.93), (0, 1.0))
+        fill(disc(-0.30, 0.18, 0.14, 0.25, 0.4), WHITE, 0.65)
+        fill(stroke(0.14, (0, -0.78), (0.08, -1.08)), WOOD)
+        fill(disc(-0.34, -0.92, 0.36, 0.16, 0.3), LEAF)
+
+
+SKIN, HAIR = 0, 1  # the open colours of a face
+INK, LIPS, SHIRT = (0.16, 0.12, 0.12), (0.72, 0.24, 0.24), (0.27, 0.50, 0.62)
+
+
+def _eye_height(age):
+    return 0.19 - 0.15 * age  # children's eyes lie lower in the face, and are larger
+
+
+def _draw_head(sheet, length, age):
+    """All of a face but its expression and glasses. Children have round faces, old people longer ones, with lines."""
+    fill, disc, stroke = sheet.fill, sheet.disc, sheet.stroke
+    chin = 0.56 + 0.14 * age
+    if length > 0:
+        behind = disc(0, -0.06, 0.68) | ((abs(sheet.u) < 0.68) & (sheet.v > -0.06))
+        fill(behind & (sheet.v < max(length, 0.22)), (HAIR, 0.82))
+    fill(disc(0, 1.06, 0.62, 0.30), SHIRT)
+    fill((abs(sheet.u) < 0.17) & (sheet.v > 0.4) & (sheet.v < 0.86), (SKIN, 0.84))
+    for side in (-1, 1):
+        fill(disc(side * 0.54, 0.12, 0.10, 0.14), (SKIN, 0.90))
+    face = disc(0, -0.02, 0.53, 0.56) | disc(0, chin - 0.42, 0.50 - 0.05 * age, 0.42)
+    fill(face, (SKIN, 1.0))
+    for side in (-1, 1):
+        fill(disc(0.30 * side, 0.32 + 0.04 * age, 0.12, 0.09), (0.95, 0.45, 0.40), 0.40 * (1 - age))
+        fill(disc(0.22 * side, _eye_height(age), 0.13 - 0.04 * age, 0.12 - 0.05 * age), WHITE)
+        fill(disc(0.22 * side, _eye_height(age), 0.09 - 0.03 * age), INK)
+        for line in ([(0.15 * side, 0.28), (0.27 * side, 0.42)], [(0.15 * side, 0.16), (0.22 * side, 0.19), (0.30 * side, 0.15)]):
+            fill(stroke(0.045, *line), (SKIN, 0.72), max(0.0, 2 * age - 1))
+    for height in (-0.25, -0.17):
+        fill(stroke(0.04, (-0.22, height), (0.22, height)), (SKIN, 0.72), max(0.0, 2 * age - 1))
+    fill(disc(0, _eye_height(age) + 0.17, 0.06, 0.05), (SKIN, 0.78))
+    cap = 0.64 if length > -0.2 else 0.585
+    fill(disc(0, -0.06, cap, cap) & ~disc(0, 0.40, 0.66, 0.74) & (sheet.v < min(0.05, length + 0.2)), (HAIR, 1.0))
+
+
+def _draw_expression(sheet, age, mood):
+    """Mouth and eyebrows for a mood from -1, sad, to 1, happy."""
+    u = np.linspace(-1, 1, 9)
+    mouth = list(zip(0.20 * u, 0.43 + 0.07 * age + 0.11 * mood * (0.5 - u**2)))
+    if mood == 1:
+        low, high = mouth[4][1], mouth[0][1]
+        sheet.fill(sheet.disc(0, high, 0.20, low - high + 0.03) & (sheet.v > high), WHITE)
+    sheet.fill(sheet.stroke(0.06, *mouth), LIPS)
+    for side in (-1, 1):
+        brow, sorrow = _eye_height(age) - 0.17 - 0.03 * mood, 0.07 * max(0.0, -mood)
+        brows = [(0.12 * side, brow - sorrow), (0.21 * side, brow - 0.03), (0.31 * side, brow + sorrow)]
+        sheet.fill(sheet.stroke(0.05, *brows), INK)
+
+
+def _draw_glasses(sheet, age):
+    frames = np.zeros(sheet.ink.shape[1:], dtype=bool)
+    for side in (-1, 1):
+        frames |= sheet.disc(0.23 * side, _eye_height(age), 0.185) & ~sheet.disc(0.23 * side, _eye_height(age), 0.135)
+        frames |= sheet.stroke(0.05, (0.41 * side, _eye_height(age)), (0.55 * side, _eye_height(age) - 0.02))
+    sheet.fill(frames | sheet.stroke(0.05, (-0.06, _eye_height(age)), (0.06, _eye_height(age))), (0.10, 0.22, 0.45))
+
+
+def _checked_side(size):
+    if size not in (32, 48, 64):
+        raise ValueError(f"these pictures come in size 32, 48 or 64, not {size!r}")
+    return size
 
 
 def digits():

@@ -1,4 +1,4 @@
-"""Variational autoencoders: an encoder to (mu, logvar), a decoder to logits, as a small MLP or a convolutional network."""
+"""Variational autoencoders: an encoder to (mu, logvar), a decoder to logits, as a small MLP or a convolutional network; a critic."""
 
 import math
 
@@ -36,11 +36,17 @@ class VAE(nn.Module):
         return self.decoder(codes)
 
 
-def mlp_vae(image_shape, latent_dim=10, hidden=400, mean_bound=None):
-    """A VAE of fully connected layers: two hidden ones of `hidden` ReLU units on each side."""
+def mlp_vae(image_shape, latent_dim=10, hidden=400, mean_bound=None, background=None):
+    """A VAE of fully connected layers: two hidden ones of `hidden` ReLU units on each side.
+
+    background: the value in (0, 1) of most pixels, for pictures on light paper. The encoder then sees the difference from
+    it and the decoder's pixels start there, so that the network need not first learn what is the same in every picture.
+    """
     config = _checked_config("mlp_vae", image_shape, latent_dim, mean_bound)
     config["hidden"] = hidden
     pixels = math.prod(image_shape)
+    if background is not None and not 0 < background < 1:
+        raise ValueError(f"background is a pixel's value between 0 and 1, both excluded, or None, not {background!r}")
     encoder = nn.Sequential(
         nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
         nn.Linear(hidden, 2 * latent_dim),
@@ -49,6 +55,11 @@ def mlp_vae(image_shape, latent_dim=10, hidden=400, mean_bound=None):
         nn.Linear(latent_dim, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, hidden), nn.ReLU(inplace=True),
         nn.Linear(hidden, pixels), nn.Unflatten(1, tuple(image_shape)),
     )
+    if background is not None:
+        config["background"] = background
+        with torch.no_grad():  # w · x + b with b = -w · background is w · (x - background)
+            encoder[1].bias -= background * encoder[1].weight.sum(1)
+            decoder[-2].bias += math.log(background / (1 - background))
     return VAE(encoder, decoder, config)
 
 
@@ -80,6 +91,14 @@ def conv_vae(image_shape, latent_dim=10, mean_bound=None):
         nn.Unflatten(1, map_shape), *up(32), *up(32), *up(32), *up(channels),
     )
     return VAE(encoder, decoder, config)
+
+
+def critic(latent_dim, hidden=64):
+    """A network from codes [B, latent_dim] to one logit each, [B]: how much more likely a code is under q(z) than p(z)."""
+    if latent_dim < 1 or hidden < 1:
+        raise ValueError(f"a critic needs at least one latent and one hidden unit, not {latent_dim!r} and {hidden!r}")
+    return nn.Sequential(nn.Linear(latent_dim, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(),
+                         nn.Linear(hidden, 1), nn.Flatten(0))
 
 
 def build(config):

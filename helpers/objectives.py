@@ -1,4 +1,4 @@
-"""What a VAE minimises: the VAE, β-VAE and β-TCVAE objectives, and the three terms inside the mean KL.
+"""What a VAE minimises: the VAE, β-VAE, β-TCVAE and adversarial objectives, and the three terms inside the mean KL.
 
 A loss is the reconstruction error, summed over pixels, plus weighted KL terms, summed over latents; both are averaged
 over the batch and in nats. Weights may be numbers or functions of the training step, such as `piecewise_linear`.
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from scipy.stats import qmc, t as student_t
 
-from helpers import gaussians
+from helpers import gaussians, models
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Terms:
     mutual_information: torch.Tensor | None = None  # the three terms inside the KL, where the objective needs them
     total_correlation: torch.Tensor | None = None
     dimension_wise_kl: torch.Tensor | None = None
+    marginal_kl: torch.Tensor | None = None  # a critic's estimate of KL(q(z) || p(z))
 
 
 @dataclass
@@ -293,6 +294,66 @@ class constrained_vae:
         self.rate = rate if self.rate is None else self.smoothing * self.rate + (1 - self.smoothing) * rate
         violation = min(self.rate / delta - 1, 1.0)
         self.beta = max(0.0, self.beta + self.step_size * max(self.beta, 1.0) * violation)
+
+
+@dataclass
+class adversarial:
+    """The adversarial autoencoder (Makhzani et al. 2016): reconstruction + weight · mean logit of a critic on the codes.
+
+    The critic T tells codes z ~ q(z) from samples of the prior: it lowers the logistic loss
+    E_q log(1 + exp(-T)) + E_p log(1 + exp(T)), whose best T is log q(z) / p(z). Its mean on codes is then KL(q(z) || p(z)),
+    the mean KL of a VAE without I(z;n), and that is what the encoder lowers. (The paper's encoder maximises log sigmoid(-T)
+    instead, which pulls the same way.)
+
+    weight: a number or a function of the step. critic: a network from [B, D] to [B]; by default `models.critic`, made at the
+    first call. critic_steps: how many steps the critic takes at each call. learning_rate: its own, of Adam.
+
+    Called as `objective(model, images, step, generator)`, it first improves the critic, then gives `Terms` with
+    `.marginal_kl`, the mean logit: an estimate, biased while the critic is not the best. Without gradients, under
+    `torch.no_grad()`, the critic stays as it is. A new run needs a new objective.
+    """
+
+    weight: object
+    critic: torch.nn.Module | None = None
+    critic_steps: int = 1
+    learning_rate: float = 1e-3
+
+    def __post_init__(self):
+        if self.critic_steps < 1 or not self.learning_rate > 0:
+            raise ValueError("the critic needs at least one step at each call and a positive learning rate, not "
+                             f"{self.critic_steps!r} and {self.learning_rate!r}")
+        self._optimiser = None
+
+    def __call__(self, model, images, step=0, generator=None):
+        mu, logvar = model.encode(images)
+        z = gaussians.sample(mu, logvar, generator)
+        reconstruction = reconstruction_error(model.decode(z), images)
+        if self.critic is None:
+            self.critic = models.critic(z.shape[1]).to(z)
+        if torch.is_grad_enabled():
+            for _ in range(self.critic_steps):
+                self._improve_critic(z.detach(), generator)
+        frozen = {name: tensor.detach() for name, tensor in self.critic.state_dict().items()}
+        marginal_kl = torch.func.functional_call(self.critic, frozen, (z,)).mean()
+        loss = reconstruction + value_at(self.weight, step) * marginal_kl
+        return Terms(loss, reconstruction, gaussians.kl_divergence(mu, logvar).mean(0), marginal_kl=marginal_kl)
+
+    def _improve_critic(self, codes, generator):
+        if self._optimiser is None:
+            self._optimiser = torch.optim.Adam(self.critic.parameters(), self.learning_rate)
+        prior = torch.randn(codes.shape, generator=generator, dtype=codes.dtype, device=codes.device)
+        loss = critic_loss(self.critic(codes), self.critic(prior))
+        self._optimiser.zero_grad()
+        loss.backward()
+        self._optimiser.step()
+
+
+def critic_loss(on_codes, on_prior):
+    """The logistic loss of a critic, in nats: E_q log(1 + exp(-T)) + E_p log(1 + exp(T)), from its logits on samples of each.
+
+    At its least, with T = log q/p, it is log 4 - 2 JSD(q, p) (Goodfellow et al. 2014, theorem 1).
+    """
+    return F.softplus(-on_codes).mean() + F.softplus(on_prior).mean()
 
 
 def effective_beta(beta, pixels, latents, reconstruction="mean", kl="mean", variance=1.0):

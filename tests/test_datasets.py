@@ -110,3 +110,99 @@ def test_digits():
     assert images.shape == (7, 1, 8, 8) and factors.shape == (7, 1)
     assert 0 <= digits.pictures.min() and digits.pictures.max() == 1
     assert torch.equal(digits.factors(torch.arange(10))[:, 0], torch.arange(10))  # the file begins 0, 1, 2, …
+
+
+# Fruits and faces
+
+
+@pytest.fixture(scope="module", params=["fruits", "faces"])
+def drawn(request):
+    return getattr(datasets, request.param)()
+
+
+def all_factors(data):
+    return torch.cartesian_prod(*(torch.arange(n) for n in data.factor_sizes))
+
+
+def test_the_face_of_drawn_pictures(drawn):
+    assert len(drawn.factor_names) == len(drawn.factor_values) == len(drawn.factor_sizes)
+    assert tuple(map(len, drawn.factor_values)) == drawn.factor_sizes and math.prod(drawn.factor_sizes) == len(drawn)
+    images, factors = drawn.sample(7, torch.Generator().manual_seed(0))
+    assert images.shape == (7, *drawn.image_shape) and images.dtype == torch.float32
+    assert factors.shape == (7, len(drawn.factor_names)) and factors.dtype == torch.int64
+    assert torch.equal(images, drawn.images(factors))
+    assert torch.equal(images, drawn.sample(7, torch.Generator().manual_seed(0))[0])
+    assert torch.equal(drawn.factors(torch.arange(len(drawn))), all_factors(drawn))
+
+
+def test_fruits_and_faces_have_the_factors_that_the_notebooks_tell_of():
+    fruits, faces = datasets.fruits(), datasets.faces()
+    assert fruits.factor_names == ("object", "colour", "size", "posX", "posY") and fruits.image_shape == (3, 32, 32)
+    assert {"apple", "grapes"} <= set(fruits.factor_values[0]) and {"red", "black"} <= set(fruits.factor_values[1])
+    assert fruits.factor_sizes[1] >= 6 and fruits.factor_sizes[2] >= 5
+    assert faces.factor_names == ("skin", "hair", "length", "age", "expression", "glasses") and faces.image_shape == (3, 48, 48)
+
+
+def test_every_combination_looks_different(drawn):
+    images = drawn.images(all_factors(drawn))
+    assert len(torch.unique(images.flatten(1), dim=0)) == len(drawn)
+    assert 0 <= images.min() and images.max() <= 1 and images.std() > 0.1
+
+
+def test_two_pictures_of_one_size_have_about_the_same_area():
+    fruits = datasets.fruits()
+    black = torch.tensor([[kind, 5, 2, 1, 1] for kind in range(5)])
+    ink = (torch.tensor(datasets.PAPER)[:, None, None] - fruits.images(black)).abs().mean(1)
+    area = ink.sum((1, 2))
+    assert (area / area.mean() - 1).abs().max() < 0.1
+    middle = torch.arange(32.0) - 15.5
+    centre = torch.stack([(ink.sum(1) * middle).sum(1), (ink.sum(2) * middle).sum(1)]) / area
+    assert centre.abs().max() < 0.5
+
+
+def test_posX_runs_right_and_posY_down():
+    fruits = datasets.fruits()
+    dark = 1 - fruits.images(torch.tensor([[0, 5, 0, x, y] for x, y in ((0, 1), (2, 1), (1, 0), (1, 2))])).mean(1)
+    middle = torch.arange(32.0)
+    right, down = ((dark - dark.amin((1, 2), keepdim=True)).sum(k) @ middle for k in (1, 2))
+    assert right[1] > right[0] and down[3] > down[2]
+
+
+def test_what_is_held_out_is_never_sampled_but_can_be_drawn():
+    apple = {"object": "apple", "colour": "black", "size": "small"}
+    fruits = datasets.fruits(hold_out=[apple, {"object": "pear", "colour": "red"}, apple])
+    whole = datasets.fruits()
+    assert len(fruits.held_out) == 9 + 5 * 9 and len(fruits) == len(whole) - len(fruits.held_out)
+    left = fruits.factors(torch.arange(len(fruits)))
+    assert not set(map(tuple, left.tolist())) & set(map(tuple, fruits.held_out.tolist()))
+    assert all(len(column.unique()) == size for column, size in zip(left.T, fruits.factor_sizes))
+    sampled = fruits.sample(4000, torch.Generator().manual_seed(0))[1]
+    assert not ((sampled[:, 0] == 0) & (sampled[:, 1] == 5) & (sampled[:, 2] == 1)).any()
+    assert fruits.names(fruits.held_out)[0] == ("apple", "black", "small", "left", "high")
+    assert torch.equal(fruits.images(fruits.held_out), whole.images(fruits.held_out))
+    with pytest.raises(ValueError, match="1,295"):
+        fruits.factors(len(fruits))
+
+
+@pytest.mark.parametrize("hold_out, message", [
+    ([{"object": "apple"}], "no picture with object 'apple'"),
+    ([{"object": "apple", "colour": c} for c in datasets.FRUIT_COLOURS], "no picture with object 'apple'"),
+    ([{"fruit": "apple"}], "names the factor 'fruit'; there are object"),
+    ([{"object": "plum"}], "object 'plum'; its values are 'apple'"),
+    ([{}], "list of dicts"),
+    (["apple"], "list of dicts"),
+])
+def test_an_impossible_hold_out_is_named(hold_out, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.fruits(hold_out=hold_out)
+
+
+def test_other_sizes_and_impossible_factors_of_drawn_pictures(drawn):
+    build = datasets.fruits if drawn.factor_names[0] == "object" else datasets.faces
+    big = build(64)
+    assert big.image_shape == (3, 64, 64)
+    with pytest.raises(ValueError, match="32, 48 or 64"):
+        build(40)
+    with pytest.raises(ValueError, match="runs from 0"):
+        drawn.images(torch.full((1, len(drawn.factor_names)), 9))
+    assert drawn.images(torch.zeros(0, len(drawn.factor_names), dtype=torch.int64)).shape == (0, *drawn.image_shape)

@@ -52,3 +52,22 @@ def test_wrong_shapes_and_arguments_are_named():
         models.conv_vae((1, 28, 28))
     with pytest.raises(ValueError, match="channels, height, width"):
         models.mlp_vae((8, 8))
+
+
+def test_a_background_is_what_the_decoder_starts_from_and_the_encoder_does_not_see():
+    torch.manual_seed(0)
+    plain = models.mlp_vae((3, 8, 8), 4, hidden=16)
+    torch.manual_seed(0)
+    model = models.mlp_vae((3, 8, 8), 4, hidden=16, background=0.9)
+    images, codes = torch.rand(5, 3, 8, 8), torch.randn(5, 4)
+    assert torch.allclose(model.encode(images)[0], plain.encode(images - 0.9)[0], atol=1e-5)
+    assert torch.allclose(model.decode(codes), plain.decode(codes) + torch.logit(torch.tensor(0.9)), atol=1e-5)
+    models.build(model.config).load_state_dict(model.state_dict())
+    with pytest.raises(ValueError, match="background"):
+        models.mlp_vae((3, 8, 8), background=1.0)
+
+
+def test_critic():
+    assert models.critic(3)(torch.randn(7, 3)).shape == (7,)
+    with pytest.raises(ValueError, match="at least one latent"):
+        models.critic(0)

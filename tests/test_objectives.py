@@ -276,3 +276,75 @@ def test_piecewise_linear():
     for points in ((), ((0, 1), (0, 2)), ((5, 1), (3, 2))):
         with pytest.raises(ValueError, match="piecewise_linear"):
             objectives.piecewise_linear(*points)
+
+
+# Adversarial
+
+
+class FixedPosterior(torch.nn.Module):
+    """A model whose posterior is one Gaussian for every image, so that q(z) is known."""
+
+    def __init__(self, mu, logvar):
+        super().__init__()
+        self.mu, self.logvar = (torch.nn.Parameter(torch.tensor(v)) for v in (mu, logvar))
+
+    def encode(self, images):
+        return self.mu.expand(len(images), -1), self.logvar.expand(len(images), -1)
+
+    def decode(self, codes):
+        return torch.zeros(len(codes), 1, 2, 2)
+
+
+def test_the_mean_logit_comes_near_the_marginal_kl():
+    torch.manual_seed(0)
+    model, objective = FixedPosterior([0.8, 0.0], [0.0, -1.0]), objectives.adversarial(1.0)
+    generator, images = torch.Generator().manual_seed(0), torch.rand(512, 1, 2, 2)
+    found = [objective(model, images, 0, generator).marginal_kl.item() for _ in range(1500)]
+    exact = gaussians.kl_divergence(model.mu, model.logvar).sum().item()
+    assert np.mean(found[-500:]) == pytest.approx(exact, abs=0.05)
+
+
+def test_the_best_critic_has_the_least_loss_and_its_logits_are_the_kl():
+    z = torch.linspace(-12, 12, 4001, dtype=torch.float64)[:, None]
+    q, p = (gaussians.log_density(z, torch.tensor(m).double(), torch.tensor(v).double())[:, 0] for m, v in ((0.8, -1.0), (0.0, 0.0)))
+    width = 24 / 4000
+
+    def loss(logits):
+        return ((q.exp() * torch.nn.functional.softplus(-logits) + p.exp() * torch.nn.functional.softplus(logits)).sum() * width).item()
+
+    best = q - p
+    assert all(loss(best) < loss(best + change) for change in (0.01, -0.01, 0.01 * z[:, 0]))
+    kl = gaussians.kl_divergence(torch.tensor(0.8).double(), torch.tensor(-1.0).double())
+    assert ((q.exp() * best).sum() * width).item() == pytest.approx(kl.item(), abs=1e-9)
+    assert objectives.critic_loss(torch.zeros(5), torch.zeros(5)).item() == pytest.approx(math.log(4), abs=1e-6)
+
+
+def test_the_encoder_is_pulled_to_the_prior_and_the_critic_gets_no_gradient_from_it():
+    torch.manual_seed(0)
+    model, objective = FixedPosterior([2.0], [0.0]), objectives.adversarial(weight=3.0, critic_steps=2)
+    generator, images = torch.Generator().manual_seed(0), torch.rand(256, 1, 2, 2)
+    for _ in range(300):
+        terms = objective(model, images, 0, generator)
+    assert terms.loss.item() == pytest.approx((terms.reconstruction + 3 * terms.marginal_kl).item(), rel=1e-6)
+    for parameter in objective.critic.parameters():
+        parameter.grad = None
+    terms.loss.backward()
+    assert model.mu.grad.item() > 0  # lowering the loss moves the mean from 2 towards 0
+    assert all(parameter.grad is None for parameter in objective.critic.parameters())
+
+
+def test_without_gradients_the_critic_stays():
+    torch.manual_seed(0)
+    model, objective = FixedPosterior([1.0], [0.0]), objectives.adversarial(1.0)
+    images = torch.rand(16, 1, 2, 2)
+    objective(model, images)
+    before = [p.clone() for p in objective.critic.parameters()]
+    with torch.no_grad():
+        objective(model, images)
+    assert all(torch.equal(a, b) for a, b in zip(before, objective.critic.parameters()))
+
+
+def test_adversarial_arguments_are_checked():
+    for bad in ({"critic_steps": 0}, {"learning_rate": 0.0}):
+        with pytest.raises(ValueError, match="critic"):
+            objectives.adversarial(1.0, **bad)
