@@ -1,9 +1,11 @@
-"""Train what lies in this folder. `make weights` calls this; what is already in results.json is not trained again.
+"""Train the models of sprites in this folder. `make weights` calls this; what is already in results.json is not trained again.
 
 Each recipe is run over the same five seeds, fixed beforehand. The weights of the first seed are kept, and of every seed
 its scores on the same 10,000 images.
 """
 
+import copy
+import hashlib
 import json
 from pathlib import Path
 
@@ -55,26 +57,30 @@ def rounded(value):
     return round(value, 4) if isinstance(value, float) else value
 
 
-def main():
+def train_all(recipes, score, dtype=torch.float32):
+    """Train every recipe with every seed that results.json does not have yet, and add what `score(model)` returns.
+
+    Of the first seed the history is added too, and the weights are kept in a file of their own, with numbers of this dtype.
+    """
     torch.set_num_threads(1)  # a second thread gains a third at best, and may change the last digits
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    todo = [(name, seed) for seed in SEEDS for name, recipe in RECIPES.items()
+    todo = [(name, seed) for seed in SEEDS for name, recipe in recipes.items()
             if results.get(name, {}).get("recipe") != recipe or str(seed) not in results[name]["runs"]]
-    images, factors = datasets.sprites(32).sample(10_000, torch.Generator().manual_seed(EVALUATION_SEED))
     for name, seed in tqdm(todo, unit="run"):
-        model, history = training.from_recipe(RECIPES[name], seed, False, FOLDER / f"{name}-{seed}.checkpoint")
-        if results.get(name, {}).get("recipe") != RECIPES[name]:
-            results[name] = {"recipe": RECIPES[name], "runs": {}}
+        model, history = training.from_recipe(recipes[name], seed, False, FOLDER / f"{name}-{seed}.checkpoint")
+        if results.get(name, {}).get("recipe") != recipes[name]:
+            results[name] = {"recipe": recipes[name], "runs": {}}
         results[name]["runs"][str(seed)] = rounded({
-            **scores(model, images, factors), "reconstruction": history["reconstruction"][-1], "rate": history["rate"][-1],
+            **score(model), "reconstruction": history["reconstruction"][-1], "rate": history["rate"][-1],
         })
         if seed == SEEDS[0]:
-            training.save(FOLDER / f"{name}.safetensors", model, {**RECIPES[name], "seed": seed})
-            results[name]["history"] = rounded(history)
-        text = json.dumps(results, indent=1)
-        RESULTS.with_suffix(".partial").write_text(text)
+            path = FOLDER / f"{name}.safetensors"
+            training.save(path, copy.deepcopy(model).to(dtype), {**recipes[name], "seed": seed})
+            results[name] |= {"history": rounded(history), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        RESULTS.with_suffix(".partial").write_text(json.dumps(results, indent=1))
         RESULTS.with_suffix(".partial").replace(RESULTS)
 
 
 if __name__ == "__main__":
-    main()
+    evaluation = datasets.sprites(32).sample(10_000, torch.Generator().manual_seed(EVALUATION_SEED))
+    train_all(RECIPES, lambda model: scores(model, *evaluation))

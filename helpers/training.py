@@ -1,5 +1,6 @@
 """Train a model, by hand or from a recipe, or many in a sweep; save it, load it again."""
 
+import hashlib
 import json
 import math
 import re
@@ -248,12 +249,19 @@ def save(path, model, recipe):
 def load(path):
     """(model, recipe) from a file that `save` wrote. Nothing is unpickled.
 
+    If a results.json beside it says the file's SHA-256, as the one in the folder data does, a file with another is refused.
     ValueError, saying what is wrong, for a file that is missing, damaged, of another kind, or does not fit its own recipe.
     """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no weights file {path}; the files that come with the notebooks are in the folder data")
-    metadata, weights = _read(path, f"fetch it again, for example with `git checkout -- {path}`")
+    remedy = f"fetch it again, for example with `git checkout -- {path}`"
+    metadata, weights = _read(path, remedy)
+    index = path.with_name("results.json")
+    if index.is_file():
+        expected = json.loads(index.read_text()).get(path.stem, {}).get("sha256")
+        if expected not in (None, hashlib.sha256(path.read_bytes()).hexdigest()):
+            raise ValueError(f"{path} is not the file that {index} tells of: its SHA-256 is another; {remedy}")
     if not {"model", "recipe"} <= metadata.keys():
         raise ValueError(f"{path} is a safetensors file, but not one that helpers.training.save wrote: it names no model "
                          "and no recipe")

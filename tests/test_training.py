@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import pickle
@@ -119,6 +120,17 @@ def test_load_refuses_what_is_not_its_own(tmp_path):
     refused(path, "do not fit")
     safetensors.torch.save_file(small_model().state_dict(), path, {"model": '{"builder": "os.system"}', "recipe": "{}"})
     refused(path, "do not fit")
+
+
+def test_load_refuses_a_file_that_the_index_beside_it_does_not_tell_of(tmp_path):
+    path, index = tmp_path / "small.safetensors", tmp_path / "results.json"
+    training.save(path, small_model(), {})
+    index.write_text(json.dumps({"small": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, "other": {}}))
+    training.load(path)
+    training.save(path, small_model(seed=1), {})  # a sound file, but of another model
+    refused(path, "SHA-256 is another; fetch it again")
+    training.save(tmp_path / "mine.safetensors", small_model(), {})
+    training.load(tmp_path / "mine.safetensors")  # the index does not know it
 
 
 def test_encode_in_parts_is_encode(digits):
