@@ -5,16 +5,17 @@ BIN := .venv/bin
 NOTEBOOK := $(firstword $(wildcard notebooks/00_*.ipynb notebooks/*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all run bench weights homework clean
+.PHONY: help lab test test-all run bench weights homework slides clean
 
 help:
 	@echo "make lab      install into .venv if need be, and open JupyterLab on the first notebook"
 	@echo "make test     install, then run all tests: the helpers, and every notebook against its saved outputs"
-	@echo "make test-all the same, and a whole run of nbgrader over the homework (installs nbgrader, 0.5 GB)"
+	@echo "make test-all the same, a whole run of nbgrader over the homework (0.5 GB), and every notebook in Chromium if there is one"
 	@echo "make run      execute all notebooks in place and print seconds, memory, equations and claims"
 	@echo "make bench    measure the speed of what takes long, as ratios"
-	@echo "make weights  train again what lies in data/ (about an hour; what is done is not repeated)"
+	@echo "make weights  train again what lies in data/ (about three hours; what is done is not repeated)"
 	@echo "make homework installs nbgrader, and writes the lecturer's copies of the homework into course/"
+	@echo "make slides   every notebook as slides in slides/, which need no network"
 	@echo "make clean    remove .venv"
 
 lab: .venv/lab.done
@@ -23,8 +24,8 @@ lab: .venv/lab.done
 test: .venv/test.done
 	$(BIN)/python -m pytest
 
-test-all: .venv/test.done .venv/teach.done
-	$(BIN)/python -m pytest -m "grading or not grading"
+test-all: .venv/test.done .venv/teach.done .venv/slides.done .venv/browser.done
+	$(BIN)/python -m pytest -m "grading or browser or not (grading or browser)"
 
 run: .venv/test.done
 	$(BIN)/python tests/run_notebooks.py
@@ -34,9 +35,13 @@ bench: .venv/test.done
 
 weights: .venv/lab.done
 	$(BIN)/python data/make_weights.py
+	$(BIN)/python data/make_generators.py
 
 homework: .venv/teach.done
 	$(BIN)/python -m helpers.homework.editions course
+
+slides: .venv/slides.done
+	$(BIN)/python -m helpers.slides
 
 clean:
 	rm -rf .venv
@@ -51,6 +56,14 @@ clean:
 
 .venv/teach.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[teach]'
+	@touch $@ .venv/lab.done
+
+.venv/browser.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
+	@touch $@ .venv/lab.done
+
+.venv/slides.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[slides]'
 	@touch $@ .venv/lab.done
 
 .venv/bin/python:

@@ -1,17 +1,22 @@
 """How fast is what takes long? Ratios within one run, in one table. `make bench` calls this; no test depends on it.
 
+With the word "redraws": only how fast the widgets follow.
+
 Each row sets our time beside the plain way of doing the same, or beside a bound that no code could beat.
 """
 
 import statistics
+import sys
 import time
 
 import helpers  # noqa: F401  before torch, as in the notebooks: it says how torch's threads wait
+import nbformat
 import numpy as np
 import torch
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import mutual_info_score
 
+import run_notebooks
 from helpers import datasets, gaussians, metrics, models, objectives
 
 
@@ -137,7 +142,22 @@ def posterior_mig():
     print(f"posterior MIG of all 737,280 sprites, 10 posteriors, 5 factors: {time.perf_counter() - start:.1f} s")
 
 
+def redraws():
+    """How long the widgets take to follow a control, in the notebooks' own kernels: this runs every notebook once."""
+    print("\nredraws of the widgets, while every control goes through its range; 150 ms are the limit")
+    question = (f"import sys; sys.path.insert(0, {str(run_notebooks.ROOT / 'tests')!r}); import drive\n"
+                "_answer = drive.every_control(drive.panels())[1]")
+    for path in run_notebooks.notebooks():
+        times = run_notebooks.execute(nbformat.read(path, as_version=4), path.parent, question)[1]
+        if times:
+            high = np.quantile(times, 0.95) * 1e3
+            print(f"{path.stem:<28}{len(times):>6} redraws, median {statistics.median(times) * 1e3:>4.0f} ms, 95th percentile "
+                  f"{high:>4.0f} ms{'   too slow' * (high > 150)}", flush=True)
+
+
 if __name__ == "__main__":
+    if sys.argv[1:] == ["redraws"]:
+        sys.exit(redraws())
     print("x: how many times as fast as the last column")
     for threads in (1, 2):
         training_step(256, 400, threads)
@@ -146,3 +166,4 @@ if __name__ == "__main__":
     kl_terms()
     scores()
     posterior_mig()
+    redraws()

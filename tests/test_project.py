@@ -16,7 +16,7 @@ from run_notebooks import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 NOTEBOOKS = {path.relative_to(ROOT).as_posix(): nbformat.read(path, as_version=4) for path in run_notebooks.notebooks()}
-KNOWN_TAGS = {"nbval-ignore-output", "raises-exception"}
+KNOWN_TAGS = {"nbval-ignore-output", "raises-exception", "show-code", "hide-output"}  # the last two: helpers/slides.py
 
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTEBOOKS.keys())
 
@@ -39,7 +39,7 @@ def test_environment_yml_names_no_version_of_its_own():
 
 def test_every_dependency_has_its_reason():
     lines = (ROOT / "pyproject.toml").read_text().splitlines()
-    listed = [line for line in lines if re.match(r'    "[^"]+",', line)]
+    listed = [line for line in lines if re.match(r'    "[\w-]+[=<>~]', line)]
     assert len(listed) >= 15 and all("  # " in line for line in listed)
 
 
@@ -102,14 +102,6 @@ def test_only_known_tags(notebook):
 
 
 @each_notebook
-def test_cells_that_show_hold_a_picture_with_its_text(notebook):
-    for cell in code_cells(notebook):
-        pictures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
-        assert len(pictures) >= len(re.findall(r"^ *show\(", cell.source, re.MULTILINE)), cell.source
-        assert all(o.metadata["image/png"]["alt"].strip() for o in pictures), cell.source
-
-
-@each_notebook
 def test_every_numbered_equation_is_verified_once_by_its_tag(notebook):
     tags = run_notebooks.tags(notebook)
     assert len(tags) == len(set(tags))
@@ -127,21 +119,6 @@ def test_the_setup_cell_is_the_same_everywhere(notebook):
 
 
 @each_notebook
-def test_links_between_notebooks_lead_somewhere(notebook):
-    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    folder = next((ROOT / path).parent for path, other in NOTEBOOKS.items() if other is notebook)
-    assert all((folder / target).exists() for target in re.findall(r"\]\(([\w/.-]+\.ipynb)", prose))
-
-
-@each_notebook
-def test_headings(notebook):
-    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    levels = [len(h) for h in re.findall(r"^(#+) ", prose, re.MULTILINE)]
-    assert levels[0] == 1 and levels.count(1) == 1
-    assert all(b <= a + 1 for a, b in zip(levels, levels[1:]))
-
-
-@each_notebook
 def test_budgets_that_do_not_depend_on_the_machine(notebook):
-    assert len(nbformat.writes(notebook).encode()) < 1_000_000
-    assert max(len(c.source.splitlines()) for c in code_cells(notebook)) <= 25
+    assert len(nbformat.writes(notebook).encode()) < run_notebooks.MOST["MB saved"] * 1e6
+    assert run_notebooks.longest(notebook) <= run_notebooks.MOST["lines"]
