@@ -150,7 +150,7 @@ def redraws():
     for path in run_notebooks.notebooks():
         times = run_notebooks.execute(nbformat.read(path, as_version=4), path.parent, question)[1]
         if times:
-            high = np.quantile(times, 0.95) * 1e3
+            high = float(np.quantile(times, 0.95)) * 1e3
             print(f"{path.stem:<28}{len(times):>6} redraws, median {statistics.median(times) * 1e3:>4.0f} ms, 95th percentile "
                   f"{high:>4.0f} ms{'   too slow' * (high > 150)}", flush=True)
 

@@ -19,7 +19,7 @@ MOST_VALUES = 20  # of a long range; its ends are always among them
 
 def panels():
     """What `helpers.widgets.panel` has made in this process: boxes of controls with a picture below."""
-    boxes = [w for w in gc.get_objects() if isinstance(w, ipywidgets.VBox) and w.comm]
+    boxes = [w for w in gc.get_objects() if type(w) is ipywidgets.VBox and w.comm]
     return [b for b in boxes if isinstance(b.children[-1], ipywidgets.HTML) and hasattr(b.children[0], "description")]
 
 
