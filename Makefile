@@ -13,7 +13,7 @@ help:
 	@echo "make test-all the same, a whole run of nbgrader over the homework (0.5 GB), and every notebook in Chromium if there is one"
 	@echo "make run      execute all notebooks in place and print seconds, memory, equations and claims"
 	@echo "make bench    measure the speed of what takes long, as ratios"
-	@echo "make weights  train again what lies in data/ (about three hours; what is done is not repeated)"
+	@echo "make weights  train again what lies in data/ (about two hours; what is done is not repeated)"
 	@echo "make homework installs nbgrader, and writes the lecturer's copies of the homework into course/"
 	@echo "make slides   every notebook as slides in slides/, which need no network"
 	@echo "make clean    remove .venv"
@@ -50,20 +50,9 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-.venv/test.done: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
-	@touch $@ .venv/lab.done
-
-.venv/teach.done: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[teach]'
-	@touch $@ .venv/lab.done
-
-.venv/browser.done: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[browser]'
-	@touch $@ .venv/lab.done
-
-.venv/slides.done: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[slides]'
+# Everything else that is installed is an extra of pyproject.toml: test, teach, browser, slides.
+.venv/%.done: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@ .venv/lab.done
 
 .venv/bin/python:

@@ -184,17 +184,19 @@ def in_rows(equation):
         return equation
     tag = re.search(r"\s*\\tag\{[^}]*\}", inside)
     inside = inside.replace(tag[0], "") if tag else inside
-    return "$$\\begin{gathered}" + re.sub(r"(?<!:)\s*\\qquad\s*", r" \\\\[6pt] ", inside) + "\\end{gathered}" + (tag[0] if tag else "") + "$$"
+    rows = re.sub(r"(?<!:)\s*\\qquad\s*", r" \\\\[6pt] ", inside)
+    return f"$$\\begin{{gathered}}{rows}\\end{{gathered}}{tag[0] if tag else ''}$$"
 
 
 class Deck:
     """Builds the slides of one notebook, cell by cell."""
 
     def __init__(self, notebook):
-        self.slides, self.at_slide, self.section, self.title = [], {}, "", ""
+        self.slides, self.section, self.title = [], "", ""
         self.reading, self.names = None, known_names()
-        self.holds = {m[1]: line.replace(" holds:", "").replace("==", "=").replace("<=", "≤") for cell in notebook.cells if cell.cell_type == "code" for o in cell.outputs
-                      if o.output_type == "stream" for line in o.text.splitlines()
+        printed = [line for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
+                   if output.output_type == "stream" for line in output.text.splitlines()]
+        self.holds = {m[1]: line.replace(" holds:", "").replace("==", "=").replace("<=", "≤") for line in printed
                       if (m := re.match(PRINTED["verified"], line))}
         for cell in notebook.cells:
             asked = cell.metadata.get("slideshow", {}).get("slide_type", "-")

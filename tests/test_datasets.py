@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import datasets
+from helpers import datasets, drawing
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_every_combination_looks_different(drawn):
 def test_two_pictures_of_one_size_have_about_the_same_area():
     fruits = datasets.fruits()
     black = torch.tensor([[kind, 5, 2, 1, 1] for kind in range(5)])
-    ink = (torch.tensor(datasets.PAPER)[:, None, None] - fruits.images(black)).abs().mean(1)
+    ink = (torch.tensor(drawing.PAPER)[:, None, None] - fruits.images(black)).abs().mean(1)
     area = ink.sum((1, 2))
     assert (area / area.mean() - 1).abs().max() < 0.1
     middle = torch.arange(32.0) - 15.5

@@ -42,15 +42,14 @@ def test_every_picture_keeps_its_text(path):
     deck = [o.metadata["image/png"]["alt"] for c in slides.deck(read(path)).cells if c.cell_type == "code"
             for o in c.outputs if "image/png" in o.get("data", {})]
     assert deck == drawn
-    assert re.findall(r'<img[^>]*\balt="\S', slides.html(path)).__len__() == len(deck)
+    assert len(re.findall(r'<img[^>]*\balt="\S', slides.html(path))) == len(deck)
 
 
 @each_notebook
 def test_every_section_tells_the_speaker_its_minutes_and_a_question(path):
     for heading, note in slides.minutes(read(path)):
         if not slides.READERS.match(heading):
-            assert note and "Ask" in note[2] or note and "ask" in note[2], heading
-            assert "?" in note[2], heading
+            assert note and re.search(r"\bask\b.*\?", note[2], re.DOTALL | re.IGNORECASE), heading
 
 
 @each_notebook
