@@ -13,9 +13,11 @@ from run_notebooks import ROOT
 DATA = ROOT / "data"
 sys.path.insert(0, str(DATA))
 import make_generators  # noqa: E402
+import make_sweep  # noqa: E402
 import make_weights  # noqa: E402
 
 RESULTS = json.loads((DATA / "results.json").read_text())
+SWEEP = [json.loads(line) for line in make_sweep.TABLE.read_text().splitlines()]
 RECIPES = make_weights.RECIPES | make_generators.FRUIT_RECIPES | make_generators.FACE_RECIPES
 
 
@@ -65,3 +67,19 @@ def test_faces_change_as_is_written(name):
     size = make_generators.FACE_RECIPES[name]["dataset"]["size"]
     found = make_generators.changes(training.load(DATA / f"{name}.safetensors")[0], datasets.faces(size))
     assert found.tolist() == [pytest.approx(row, abs=2e-2) for row in RESULTS[name]["runs"]["0"]["changes"]]
+
+
+def test_the_sweep_has_one_line_for_each_recipe_and_seed():
+    assert sorted((row["name"], row["seed"]) for row in SWEEP) == sorted(
+        (name, seed) for name in make_sweep.RECIPES for seed in make_weights.SEEDS)
+    assert all(row["recipe"] == make_sweep.RECIPES[row["name"]] for row in SWEEP)
+    assert all(len(row) == len(SWEEP[0]) and "error" not in row for row in SWEEP)
+
+
+@pytest.mark.parametrize("name", ["beta_vae", "beta_vae_annealed"])
+def test_a_recipe_that_is_in_both_tables_has_the_same_scores_in_both(name):
+    """They were trained in separate runs, by different calls: bit for bit the same."""
+    same = {str(row["seed"]): row for row in SWEEP if row["recipe"] == make_weights.RECIPES[name]}
+    assert same.keys() == RESULTS[name]["runs"].keys()
+    for seed, run in RESULTS[name]["runs"].items():
+        assert run == {key: same[seed][key] for key in run}
