@@ -84,7 +84,7 @@ def _style(handle):
     if isinstance(handle, BarContainer):
         handle = handle.patches[0]
     if isinstance(handle, Line2D):  # its own get_linestyle() takes all dashes for one
-        return str(handle._dash_pattern), handle.get_marker(), handle.get_linewidth()
+        return str(handle._dash_pattern), handle.get_marker(), handle.get_fillstyle(), handle.get_linewidth()
     return (handle.get_hatch(),) if isinstance(handle, Patch) else None
 
 
