@@ -70,14 +70,15 @@ def test_the_network_is_out_of_reach_here_and_in_kernels():
         socket.create_connection(server.getsockname(), timeout=5).close()
 
 
-def test_the_readme_lists_every_notebook_with_its_question_and_its_equations():
+def test_the_readme_lists_every_notebook_with_its_question_its_minutes_and_its_equations():
     readme = (ROOT / "README.md").read_text()
-    rows = re.findall(r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| \d+ \| (\S+) \|$", readme, re.MULTILINE)
-    assert [path for _, path, _, _ in rows] == list(NOTEBOOKS)
-    for name, path, question, verified in rows:
+    rows = re.findall(r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| (\d+) \| (\S+) \|$", readme, re.MULTILINE)
+    assert [path for _, path, *_ in rows] == list(NOTEBOOKS)
+    for name, path, question, minutes, verified in rows:
         notebook = NOTEBOOKS[path]
         equations, held, _ = run_notebooks.counts(notebook)
         assert path.endswith(f"{name}.ipynb") and notebook.cells[0].source.startswith(f"# {question}\n")
+        assert re.search(r"\*\*Time:?\*\*:? (?:about )?(\d+)\sminutes", notebook.cells[0].source)[1] == minutes
         assert verified == (f"{held}/{equations}" if equations else "–")
 
 
