@@ -37,6 +37,7 @@ weights: .venv/lab.done
 	$(BIN)/python data/make_weights.py
 	$(BIN)/python data/make_generators.py
 	$(BIN)/python data/make_sweep.py
+	$(BIN)/python data/make_long.py
 
 homework: .venv/teach.done
 	$(BIN)/python -m helpers.homework.editions course

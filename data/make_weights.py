@@ -57,14 +57,14 @@ def rounded(value):
     return round(value, 4) if isinstance(value, float) else value
 
 
-def train_all(recipes, score, dtype=torch.float32):
-    """Train every recipe with every seed that results.json does not have yet, and add what `score(model)` returns.
+def train_all(recipes, score, dtype=torch.float32, seeds=SEEDS):
+    """Train every recipe with every one of these seeds that results.json does not have yet, and add what `score(model)` returns.
 
     Of the first seed the history is added too, and the weights are kept in a file of their own, with numbers of this dtype.
     """
     torch.set_num_threads(1)  # a second thread gains a third at best, and may change the last digits
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    todo = [(name, seed) for seed in SEEDS for name, recipe in recipes.items()
+    todo = [(name, seed) for seed in seeds for name, recipe in recipes.items()
             if results.get(name, {}).get("recipe") != recipe or str(seed) not in results[name]["runs"]]
     for name, seed in tqdm(todo, unit="run"):
         model, history = training.from_recipe(recipes[name], seed, False, FOLDER / f"{name}-{seed}.checkpoint")
