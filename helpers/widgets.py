@@ -8,6 +8,7 @@ import ipywidgets
 import matplotlib.image
 import matplotlib.pyplot as plt
 from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from helpers import plots
 
@@ -107,8 +108,10 @@ def _control(name, values):
 
 def _png(figure):
     buffer = io.BytesIO()
-    # "tight" draws twice, so a figure that keeps its labels inside by a layout of its own is spared it.
-    figure.savefig(buffer, format="png", bbox_inches=None if figure.get_layout_engine() else "tight")
+    if figure.get_layout_engine():
+        FigureCanvasAgg(figure).print_png(buffer)  # one drawing; savefig makes another one beforehand, to find the layout
+    else:
+        figure.savefig(buffer, format="png", bbox_inches="tight")
     plt.close(figure)
     return buffer.getvalue()
 
