@@ -34,7 +34,10 @@ SPAN = 31  # the 32 positions cover 32 pixels in 31 steps
 
 
 def sprites(size=64):
-    """The 737,280 dSprites images (Matthey et al. 2017), drawn when they are asked for. Nothing is downloaded.
+    """The 737,280 dSprites images (Matthey et al. 2017), drawn anew when they are asked for. Nothing is downloaded.
+
+    They are close to the published ones and not the same bit for bit: 100 of these overlap theirs by 0.988 in the mean
+    (intersection over union); `load_dsprites` reads the originals.
 
     size: 64, the published one with pixels 0 or 1, or 32, its mean over 2x2 pixels, with values 0, ¼, ½, ¾ or 1.
     Factors are shape (square, ellipse, heart), scale (0.5 to 1), orientation (0 to 2π, both ends included, so 0 and
@@ -158,7 +161,7 @@ class PublishedSprites(Sprites):
             raise ValueError(f"dSprites come in size 64 or 32, not {size!r}")
         self.image_shape = (1, size, size)
         expected = (f"expected is the file dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz with {len(self):,} images of 64x64 "
-                    "pixels, from github.com/google-deepmind/dsprites-dataset; `sprites()` draws the same images without it")
+                    "pixels, from github.com/google-deepmind/dsprites-dataset; `sprites()` draws nearly the same images without it")
         if not Path(path).is_file():
             raise ValueError(f"there is no file {path}; {expected}")
         try:

@@ -151,7 +151,10 @@ def _entropy(counts):
 
 @dataclass(frozen=True)
 class DCI:
-    """Disentanglement, completeness and informativeness (Eastwood & Williams 2018, section 2). Scores lie in [0, 1]."""
+    """Disentanglement, completeness and informativeness (Eastwood & Williams 2018, section 2).
+
+    The first two scores lie in [0, 1]. Informativeness is at most 1, and below 0 for what is worse than a constant prediction.
+    """
 
     disentanglement: float  # Σ_i ρ_i D_i
     completeness: float  # the mean of C_j

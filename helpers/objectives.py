@@ -130,11 +130,11 @@ def kl_terms(z, mu, logvar, dataset_size, estimator="mss"):
     z, mu, logvar: [B, D]; row i of `z` is a sample from the posterior that row i of the others describes.
     dataset_size: N, the number of images that the batch was drawn from; 2 <= B <= N.
     estimator: how the aggregated posterior q(z) = (1/N) Σ_n q(z|n) is estimated from the B posteriors at hand.
-      "mss", minibatch stratified sampling (Chen et al. 2018, appendix C.2, equation S5): weight 1/N on the image that z
-      came from and (N-1)/(N (B-1)) on each other one, so that the mean of q̂(z) over all batches *is* q(z). The paper
-      gives one of the others, the last, a weight of its own; this is the mean over which of them is last.
-      "mws", minibatch weighted sampling (appendix C.1, equation S3): weight 1/(N B) on each. Its three values are off by
-      constants that are large, so they serve for gradients and not for reading.
+      "mss", minibatch stratified sampling (Chen et al. 2018, appendix C.2): weight 1/N on the image that z came from
+      and (N-1)/(N (B-1)) on each other one, so that the mean of q̂(z) over all batches of B different images *is* q(z).
+      The paper gives one of the others, the last, a weight of its own; this is the mean over which of them is last.
+      "mws", minibatch weighted sampling (appendix C.1): weight 1/(N B) on each. The image that z came from counts too
+      much, and the three values are off by large constants besides: they serve for gradients and not for reading.
     The terms are differentiable. Their sum does not depend on q̂(z). ValueError for other shapes, sizes and names.
     """
     batch_size = len(_checked_table(z, mu, logvar))
@@ -249,7 +249,8 @@ class constrained_vae:
     """The β-VAE that finds its β: least reconstruction error subject to a mean KL of at most `delta` nats.
 
     The loss is the Lagrangian reconstruction + β · (KL - delta). The optimiser lowers it over the weights, and each call
-    raises it over β >= 0, the multiplier: dual ascent (Boyd & Vandenberghe 2004, section 5; Platt & Barr 1987).
+    raises it over β >= 0, the multiplier: dual ascent (Boyd & Vandenberghe 2004, chapter 5, have the dual problem; Platt &
+    Barr 1987 move both at once).
     With R the running mean of the KL and v = R / delta - 1 the violation, from -1 (nothing sent) to at most 1,
 
         β ← max(0, β + step_size · max(β, 1) · v),
@@ -302,8 +303,8 @@ class adversarial:
 
     The critic T tells codes z ~ q(z) from samples of the prior: it lowers the logistic loss
     E_q log(1 + exp(-T)) + E_p log(1 + exp(T)), whose best T is log q(z) / p(z). Its mean on codes is then KL(q(z) || p(z)),
-    the mean KL of a VAE without I(z;n), and that is what the encoder lowers. (The paper's encoder maximises log sigmoid(-T)
-    instead, which pulls the same way.)
+    the mean KL of a VAE without I(z;n), and that is what the encoder lowers. (The paper's encoder plays the game of a GAN
+    instead. Its divergence is another one, and is 0 for the same q too.)
 
     weight: a number or a function of the step. critic: a network from [B, D] to [B]; by default `models.critic`, made at the
     first call. critic_steps: how many steps the critic takes at each call. learning_rate: its own, of Adam.

@@ -241,7 +241,7 @@ EXERCISES = (
          "precision = torch.eye(weights.shape[1], dtype=x.dtype) + weights.T @ weights / noise_variance")),
     Exercise(
         "1.5", "Bug hunt: a loss that trains to nothing", "medium", 15,
-        "Both bugs occur in published code. Neither stops the training.",
+        "Neither bug stops the training, so one has to know the loss to find them.",
         repaired_loss, _pictures,
         {
             "the KL takes logvar for the standard deviation still; only the mean over the pixels was repaired.":
@@ -263,10 +263,11 @@ EXERCISES = (
 )
 
 QUIZZES = {
-    "1.A": ("The decoder is fixed and q(z|x) is improved until the ELBO no longer rises. What has become 0?", "B", {
+    "1.A": ("The decoder is fixed. Of all distributions, q(z|x) is the one with the highest ELBO. What is 0?", "B", {
         "the KL to the prior": "it is a term of the ELBO and stays positive: it is the price of saying something about "
                                "the image",
-        "the KL to the true posterior": "log p(x) does not move, and the gap to it is this KL",
+        "the KL to the true posterior": "log p(x) does not move, and the gap to it is this KL (a diagonal Gaussian may "
+                                         "be kept above 0, see 1.4)",
         "the reconstruction error": "the decoder's noise remains, whatever the code"}),
     "1.B": ("During training, z is drawn from", "A", {
         "q(z|x), the encoder's posterior": "the expectation in the ELBO is under q; the prior serves to generate",

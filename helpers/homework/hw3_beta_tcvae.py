@@ -213,7 +213,7 @@ EXERCISES = (
          "heap = q.mean(0); first, second = heap.sum(1), heap.sum(0)")),
     Exercise(
         "3.2", "log q(z) by stratified sampling", "medium", 20,
-        "Every step of a β-TCVAE needs it, and published code has it wrong in three ways.",
+        "Every step of a β-TCVAE needs it, and published code has had its weights in the wrong places.",
         log_q_stratified, _densities,
         {
             "this is the mean over the batch, weight 1/B on each; the own image then counts N/B times too much.":
@@ -234,7 +234,7 @@ EXERCISES = (
          "dataset_size)")),
     Exercise(
         "3.3", "The total correlation of two Gaussian latents", "easy", 10,
-        "It is the one case with a formula, and so the yardstick for estimates.",
+        "It is a case with a formula, and so a yardstick for estimates.",
         gaussian_total_correlation, _covariances,
         {
             "the covariance was taken for the correlation; divide by both standard deviations.":
@@ -286,7 +286,7 @@ EXERCISES = (
             "the two bugs were exchanged.":
                 lambda reported, log_q, n: {"missing constant": "weight per latent", "weight per latent": "missing constant"}.get(
                     why_negative(reported, log_q, n), "sampling error"),
-            "every negative value was called a bug; an unbiased estimate of a small positive number is often negative.":
+            "every negative value was called a bug; an honest estimate of a small positive number is often negative.":
                 lambda reported, log_q, n: min(("missing constant", "weight per latent"),
                                                key=lambda r: abs(_total_correlation(r, log_q, n) - reported)),
         },
