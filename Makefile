@@ -13,7 +13,7 @@ help:
 	@echo "make test-all the same, a whole run of nbgrader over the homework (0.5 GB), and every notebook in Chromium if there is one"
 	@echo "make run      execute all notebooks in place and print seconds, memory, equations and claims"
 	@echo "make bench    measure the speed of what takes long, as ratios"
-	@echo "make weights  train again what lies in data/ (about six hours; what is done is not repeated)"
+	@echo "make weights  train again what lies in data/ (about seven hours; what is done is not repeated)"
 	@echo "make homework installs nbgrader, and writes the lecturer's copies of the homework into course/"
 	@echo "make slides   every notebook as slides in slides/, which need no network"
 	@echo "make clean    remove .venv"

@@ -18,7 +18,8 @@ import make_sweep  # noqa: E402
 import make_weights  # noqa: E402
 
 RESULTS = json.loads((DATA / "results.json").read_text())
-SWEEP = [json.loads(line) for line in make_sweep.TABLE.read_text().splitlines()]
+SWEEP, REPLICATION = ([json.loads(line) for line in path.read_text().splitlines()]
+                      for path in (make_sweep.TABLE, make_sweep.REPLICATION))
 RECIPES = make_weights.RECIPES | make_long.RECIPES | make_long.ONCE | make_generators.FRUIT_RECIPES | make_generators.FACE_RECIPES
 
 
@@ -78,11 +79,13 @@ def test_faces_change_as_is_written(name):
     assert found.tolist() == [pytest.approx(row, abs=2e-2) for row in RESULTS[name]["runs"]["0"]["changes"]]
 
 
-def test_the_sweep_has_one_line_for_each_recipe_and_seed():
-    assert sorted((row["name"], row["seed"]) for row in SWEEP) == sorted(
-        (name, seed) for name in make_sweep.RECIPES for seed in make_weights.SEEDS)
-    assert all(row["recipe"] == make_sweep.RECIPES[row["name"]] for row in SWEEP)
-    assert all(len(row) == len(SWEEP[0]) and "error" not in row for row in SWEEP)
+@pytest.mark.parametrize(("table", "names", "seeds"), [
+    (SWEEP, make_sweep.RECIPES, make_weights.SEEDS), (REPLICATION, make_sweep.CLAIMED, make_sweep.OTHER_SEEDS)],
+    ids=["sweep", "replication"])
+def test_a_table_has_one_line_for_each_recipe_and_seed(table, names, seeds):
+    assert sorted((row["name"], row["seed"]) for row in table) == sorted((name, seed) for name in names for seed in seeds)
+    assert all(row["recipe"] == make_sweep.RECIPES[row["name"]] for row in table)
+    assert all(row.keys() == SWEEP[0].keys() for row in table)
 
 
 @pytest.mark.parametrize("name", ["beta_vae", "beta_vae_annealed"])
