@@ -1,0 +1,27 @@
+"""Images whose generative factors are known: sprites, fruits and faces, drawn here; real digits.
+
+A data set has `factor_names`, `factor_sizes`, `image_shape`, `len()`, `factors(index)` and
+`sample(n, generator)`. Where every combination of factors can be drawn it has `images(factors)`
+too, and `code(shape="heart", scale=4)` says such factors by name. Images are float32 tensors
+[B, C, H, W] in [0, 1]; factors are int64 tensors [B, K] of class indices.
+"""
+
+from helpers.datasets.base import Dataset, FactorDataset
+from helpers.datasets.digits import Digits, digits
+from helpers.datasets.drawn import FactorTable, faces, fruits
+from helpers.datasets.dsprites import PublishedSprites, load_dsprites
+from helpers.datasets.sprites import Sprites, sprites
+
+__all__ = [
+    "Dataset",
+    "Digits",
+    "FactorDataset",
+    "FactorTable",
+    "PublishedSprites",
+    "Sprites",
+    "digits",
+    "faces",
+    "fruits",
+    "load_dsprites",
+    "sprites",
+]

@@ -1,0 +1,1 @@
+"""What no notebook imports: the lecturer's copies of the homework, and the slides."""
