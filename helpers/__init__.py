@@ -6,7 +6,7 @@ import os
 # times slower. After a short spin they sleep instead; it must be said before torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "500")
 
-from helpers.doctor import doctor  # noqa: E402
+from helpers.installation import doctor  # noqa: E402
 from helpers.ledger import claim, verify  # noqa: E402
 
 __all__ = ["claim", "doctor", "verify"]
