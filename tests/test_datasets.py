@@ -1,10 +1,18 @@
+"""Sprites, fruits, faces and digits: what is in their pictures, and how they are asked for."""
+
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from helpers import datasets, drawing
+from helpers import datasets
+from helpers.datasets import drawing
+from helpers.datasets.drawn import FRUIT_COLOURS
+from helpers.datasets.sprites import ELLIPSE_HALF_AXES, HEART_OUTLINE, SQUARE_HALF_SIDE
+
+EVERY = ["sprites", "fruits", "fruits_with_gaps", "faces", "digits"]
+BLACK_APPLE = {"object": "apple", "colour": "black", "size": "small"}
 
 
 @pytest.fixture(scope="module")
@@ -12,197 +20,507 @@ def sprites():
     return datasets.sprites(64)
 
 
-def test_the_face_of_sprites(sprites):
-    assert sprites.factor_names == ("shape", "scale", "orientation", "posX", "posY")
-    assert sprites.factor_sizes == (3, 6, 40, 32, 32)
-    assert len(sprites) == 737_280
-    assert sprites.image_shape == (1, 64, 64) and datasets.sprites(32).image_shape == (1, 32, 32)
-    images, factors = sprites.sample(5, torch.Generator().manual_seed(0))
-    assert images.shape == (5, 1, 64, 64) and images.dtype == torch.float32
-    assert factors.shape == (5, 5) and factors.dtype == torch.int64
-    assert torch.equal(images, sprites.images(factors))
-    assert set(images.unique().tolist()) == {0.0, 1.0}
+@pytest.fixture(scope="module")
+def fruits():
+    return datasets.fruits()
 
 
-def inside(shape, u, v):
-    """Whether points lie in an outline, by its equation, or for the heart by counting crossings of a ray."""
-    if shape == 0:
-        return (np.abs(u) <= datasets.SQUARE_HALF_SIDE) & (np.abs(v) <= datasets.SQUARE_HALF_SIDE)
-    if shape == 1:
-        a, b = datasets.ELLIPSE_HALF_AXES
-        return (u / a) ** 2 + (v / b) ** 2 <= 1
-    (x0, y0), (x1, y1) = np.array(datasets.HEART_OUTLINE).T, np.roll(datasets.HEART_OUTLINE, -1, axis=0).T
-    u, v = u[..., None], v[..., None]
-    straddles = (y0 <= v) != (y1 <= v)
-    return (straddles & (u < x0 + (v - y0) * (x1 - x0) / (y1 - y0 + (y1 == y0)))).sum(-1) % 2 == 1
+@pytest.fixture(scope="module")
+def fruits_with_gaps():
+    # The same combination twice counts once.
+    red_pear = {"object": "pear", "colour": "red"}
+    return datasets.fruits(hold_out=[BLACK_APPLE, red_pear, BLACK_APPLE])
 
 
-@pytest.mark.parametrize("shape", [0, 1, 2])
-def test_each_pixel_is_white_where_its_centre_lies_in_the_shape(sprites, shape):
-    factors = sprites.sample(60, torch.Generator().manual_seed(shape))[1]
-    factors[:, 0] = shape
-    y, x = np.mgrid[:64, :64]
-    wrong = 0
-    for image, (_, scale, orientation, pos_x, pos_y) in zip(sprites.images(factors)[:, 0].numpy(), factors.tolist()):
-        s, t = np.linspace(0.5, 1, 6)[scale], np.linspace(0, 2 * np.pi, 40)[orientation]
-        dx, dy = x - (15.5 + 32 * pos_x / 31), y - (15.5 + 32 * pos_y / 31)
-        u, v = (dx * np.cos(t) + dy * np.sin(t)) / s, (-dx * np.sin(t) + dy * np.cos(t)) / s
-        wrong += (inside(shape, u, v) != (image > 0)).sum()
-    assert wrong <= 3  # centres that lie on an outline to float32 rounding, out of 245,760
+@pytest.fixture(scope="module")
+def faces():
+    return datasets.faces()
 
 
-def test_size_32_is_the_mean_of_size_64(sprites):
-    factors = sprites.sample(500, torch.Generator().manual_seed(1))[1]
-    assert torch.equal(torch.nn.functional.avg_pool2d(sprites.images(factors), 2), datasets.sprites(32).images(factors))
+@pytest.fixture(scope="module")
+def digits():
+    return datasets.digits()
 
 
-def test_every_number_names_its_own_combination(sprites):
-    assert torch.equal(sprites.factors(0), torch.zeros(1, 5, dtype=torch.int64))
-    assert sprites.factors(len(sprites) - 1).tolist() == [[2, 5, 39, 31, 31]]
-    index = torch.arange(0, len(sprites), 991)
-    strides = torch.tensor([6 * 40 * 1024, 40 * 1024, 1024, 32, 1])
-    assert torch.equal((sprites.factors(index) * strides).sum(1), index)
-
-
-def test_the_symmetries_that_the_notebooks_tell_of(sprites):
-    def turned(shape, orientation):
-        return sprites.images(torch.tensor([[shape, 5, orientation, 10, 20]]))
-
-    assert torch.equal(turned(2, 0), turned(2, 39))  # the first and the last orientation are one angle
-    assert not torch.equal(turned(2, 0), turned(2, 13))
-
-
-def test_corners_stay_in_the_picture(sprites):
-    extremes = torch.cartesian_prod(torch.arange(3), torch.tensor([5]), torch.arange(40), torch.tensor([0, 31]),
-                                    torch.tensor([0, 31]))
-    images = sprites.images(extremes)
-    border = images[:, :, [0, -1]].sum() + images[:, :, :, [0, -1]].sum()
-    assert border == 0 and (images.sum((1, 2, 3)) > 200).all()
-
-
-@pytest.mark.parametrize("factors, message", [
-    ([[0, 0, 0, 0]], "shape \\[B, 5\\]"),
-    ([0, 0, 0, 0, 0], "shape \\[B, 5\\]"),
-    ([[3, 0, 0, 0, 0]], "'shape' runs from 0 to 2"),
-    ([[0, 0, 0, 0, -1]], "'posY' runs from 0 to 31; here from -1"),
-    ([[0.0, 0, 0, 0, 0]], "integer"),
-])
-def test_impossible_factors_are_named(sprites, factors, message):
-    with pytest.raises(ValueError, match=message):
-        sprites.images(torch.tensor(factors))
-
-
-def test_impossible_numbers_and_sizes_are_named(sprites):
-    with pytest.raises(ValueError, match="737,279"):
-        sprites.factors(torch.tensor([737_280]))
-    with pytest.raises(ValueError, match="64 or 32"):
-        datasets.sprites(28)
-
-
-def test_an_empty_batch_of_sprites_is_empty(sprites):
-    assert sprites.images(torch.zeros(0, 5, dtype=torch.int64)).shape == (0, 1, 64, 64)
-
-
-def test_digits():
-    digits = datasets.digits()
-    assert len(digits) == 1797 and math.prod(digits.image_shape) == 64
-    images, factors = digits.sample(7, torch.Generator().manual_seed(0))
-    assert images.shape == (7, 1, 8, 8) and factors.shape == (7, 1)
-    assert 0 <= digits.pictures.min() and digits.pictures.max() == 1
-    assert torch.equal(digits.factors(torch.arange(10))[:, 0], torch.arange(10))  # the file begins 0, 1, 2, …
-
-
-# Fruits and faces
-
-
-@pytest.fixture(scope="module", params=["fruits", "faces"])
+@pytest.fixture(params=["fruits", "faces"])
 def drawn(request):
-    return getattr(datasets, request.param)()
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=EVERY)
+def data(request):
+    return request.getfixturevalue(request.param)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
 
 
 def all_factors(data):
     return torch.cartesian_prod(*(torch.arange(n) for n in data.factor_sizes))
 
 
-def test_the_face_of_drawn_pictures(drawn):
-    assert len(drawn.factor_names) == len(drawn.factor_values) == len(drawn.factor_sizes)
-    assert tuple(map(len, drawn.factor_values)) == drawn.factor_sizes and math.prod(drawn.factor_sizes) == len(drawn)
-    images, factors = drawn.sample(7, torch.Generator().manual_seed(0))
-    assert images.shape == (7, *drawn.image_shape) and images.dtype == torch.float32
-    assert factors.shape == (7, len(drawn.factor_names)) and factors.dtype == torch.int64
-    assert torch.equal(images, drawn.images(factors))
-    assert torch.equal(images, drawn.sample(7, torch.Generator().manual_seed(0))[0])
+# What every data set does.
+
+
+def test_a_sample_is_float_images_in_0_to_1_with_integer_factors(data):
+    images, factors = data.sample(7, seeded())
+
+    assert images.shape == (7, *data.image_shape)
+    assert images.dtype == torch.float32
+    assert images.min() >= 0
+    assert images.max() <= 1
+
+    assert factors.shape == (7, len(data.factor_names))
+    assert factors.dtype == torch.int64
+    assert (factors < torch.tensor(data.factor_sizes)).all()
+
+
+def test_a_sample_is_the_pictures_with_the_numbers_that_are_drawn(data):
+    images, factors = data.sample(9, seeded(3))
+
+    index = torch.randint(len(data), (9,), generator=seeded(3))
+    their_images, their_factors = data.numbered(index)
+
+    assert torch.equal(images, their_images)
+    assert torch.equal(factors, their_factors)
+    assert torch.equal(factors, data.factors(index))
+
+
+def test_a_column_is_found_by_the_name_of_its_factor(data):
+    for k, name in enumerate(data.factor_names):
+        assert data.column(name) == k
+
+
+def test_columns_keep_the_order_in_which_they_are_asked_for(data):
+    backwards = data.factor_names[::-1]
+
+    assert data.columns(*backwards) == list(range(len(backwards)))[::-1]
+    assert data.columns() == []
+
+
+def test_a_column_that_no_factor_has_is_named_beside_those_that_there_are(data):
+    message = f"there is no factor 'taste'; the factors are {', '.join(data.factor_names)}"
+
+    with pytest.raises(ValueError, match=message):
+        data.column("taste")
+    with pytest.raises(ValueError, match=message):
+        data.columns(data.factor_names[0], "taste")
+
+
+@pytest.mark.parametrize("name", ["sprites", "fruits", "fruits_with_gaps", "faces"])
+def test_a_number_gives_the_picture_of_its_factors(name, request):
+    data = request.getfixturevalue(name)
+    index = torch.tensor([0, len(data) - 1, 5, 5])
+
+    images, factors = data.numbered(index)
+
+    assert torch.equal(factors, data.factors(index))
+    assert torch.equal(images, data.images(factors))
+
+
+# Factors that are said by name.
+
+
+@pytest.mark.parametrize(
+    "shape", ["heart", 2, np.int64(2), ["heart"], [2], torch.tensor([2]), torch.tensor(2)]
+)
+def test_a_value_is_asked_for_by_name_or_by_index(sprites, shape):
+    factors = sprites.code(shape=shape, posY=31)
+
+    assert factors.tolist() == [[2, 0, 0, 0, 31]]
+    assert factors.dtype == torch.int64
+
+
+def test_every_value_of_drawn_pictures_has_a_name(drawn):
+    for name, names, size in zip(
+        drawn.factor_names, drawn.factor_values, drawn.factor_sizes, strict=True
+    ):
+        by_name = drawn.code(**{name: names})
+        by_index = drawn.code(**{name: range(size)})
+
+        assert by_name[:, drawn.column(name)].tolist() == list(range(size))
+        assert torch.equal(by_name, by_index)
+
+
+def test_a_factor_that_is_not_named_stands_at_its_first_value(fruits):
+    assert fruits.code().tolist() == [[0, 0, 0, 0, 0]]
+    assert fruits.code(size="big").tolist() == [[0, 0, 3, 0, 0]]
+
+
+@pytest.mark.parametrize("several", [range(3), (0, 1, 2), [0, 1, 2], torch.arange(3), np.arange(3)])
+def test_a_sequence_of_values_gives_a_row_each(sprites, several):
+    factors = sprites.code(shape="ellipse", posX=several)
+
+    assert factors.tolist() == [[1, 0, 0, 0, 0], [1, 0, 0, 1, 0], [1, 0, 0, 2, 0]]
+    assert factors.dtype == torch.int64
+
+
+def test_sequences_go_side_by_side_and_a_single_value_holds_for_all(fruits):
+    factors = fruits.code(object=["pear", 1], colour="black", size=[4], posX=["left", "right"])
+
+    assert factors.tolist() == [[4, 5, 4, 0, 0], [1, 5, 4, 2, 0]]
+
+
+def test_an_empty_sequence_of_values_gives_no_rows(sprites):
+    factors = sprites.code(shape="heart", posX=[])
+
+    assert factors.shape == (0, 5)
+    assert factors.dtype == torch.int64
+
+
+def test_factors_that_are_said_by_name_can_be_drawn(sprites, fruits_with_gaps):
+    assert sprites.images(sprites.code(shape="heart", scale=range(6))).shape == (6, 1, 64, 64)
+
+    # What is held out is not sampled, but it can be asked for.
+    black_apple = fruits_with_gaps.code(**BLACK_APPLE)
+    assert black_apple.tolist() == fruits_with_gaps.held_out[:1].tolist()
+    assert fruits_with_gaps.images(black_apple).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ({"colour": 1}, "there is no factor 'colour'; the factors are shape, scale, orientation"),
+        ({"shape": "star"}, "'shape' has no value 'star': it takes 'square', 'ellipse', 'heart'"),
+        ({"shape": ["heart", "star"]}, "'shape' has no value 'star'"),
+        ({"shape": 3}, "'shape' has no value 3: .* index from 0 to 2"),
+        ({"scale": "big"}, "'scale' has no value 'big': .* index from 0 to 5"),
+        ({"scale": 0.5}, "'scale' has no value 0.5: it takes an index from 0 to 5"),
+        ({"scale": [0.5, 1.0]}, "'scale' has no value 0.5"),
+        ({"scale": torch.tensor([0.7])}, "'scale' has no value 0.69"),
+        ({"scale": None}, "'scale' has no value None"),
+        ({"scale": [[1, 2]]}, r"'scale' has no value \[1, 2\]"),
+        ({"scale": 6}, "'scale' has no value 6: .* index from 0 to 5"),
+        ({"posX": -1}, "'posX' has no value -1: .* index from 0 to 31"),
+        ({"posY": range(30, 33)}, "'posY' has no value 32: .* index from 0 to 31"),
+        ({"posX": [1, 2], "posY": range(3)}, r"sequences must have one length, not \[2, 3\]"),
+    ],
+)
+def test_what_no_sprite_has_is_named(sprites, values, message):
+    with pytest.raises(ValueError, match=message):
+        sprites.code(**values)
+
+
+def test_what_no_fruit_has_is_named(fruits):
+    message = "'object' has no value 'plum': it takes 'apple', 'banana', .* index from 0 to 4"
+
+    with pytest.raises(ValueError, match=message):
+        fruits.code(object="plum")
+
+
+# Sprites.
+
+
+def test_sprites_have_the_factors_and_sizes_of_dsprites(sprites):
+    assert sprites.factor_names == ("shape", "scale", "orientation", "posX", "posY")
+    assert sprites.factor_sizes == (3, 6, 40, 32, 32)
+    assert len(sprites) == 737_280
+
+    assert sprites.image_shape == (1, 64, 64)
+    assert datasets.sprites(32).image_shape == (1, 32, 32)
+
+
+def test_sprites_are_black_and_white(sprites):
+    images, _ = sprites.sample(5, seeded())
+
+    assert set(images.unique().tolist()) == {0.0, 1.0}
+
+
+def inside(shape, u, v):
+    """Whether points lie in an outline.
+
+    By its equation, or for the heart by counting how often a ray from the point crosses it.
+    """
+    if shape == 0:
+        return (np.abs(u) <= SQUARE_HALF_SIDE) & (np.abs(v) <= SQUARE_HALF_SIDE)
+    if shape == 1:
+        a, b = ELLIPSE_HALF_AXES
+        return (u / a) ** 2 + (v / b) ** 2 <= 1
+
+    # The ray runs to the right; it can only cross the sides that have the point's height.
+    x0, y0 = np.array(HEART_OUTLINE).T  # [M], [M]: where each side starts
+    x1, y1 = np.roll(HEART_OUTLINE, -1, axis=0).T  # and where it ends
+    u = u[..., None]
+    v = v[..., None]
+    straddles = (y0 <= v) != (y1 <= v)  # [64, 64, M]
+
+    # A level side is never straddled, but dividing by its height would warn.
+    height = y1 - y0 + (y1 == y0)
+    crossed = straddles & (u < x0 + (v - y0) * (x1 - x0) / height)
+    return crossed.sum(-1) % 2 == 1
+
+
+@pytest.mark.parametrize("shape", [0, 1, 2])
+def test_each_pixel_is_white_where_its_centre_lies_in_the_shape(sprites, shape):
+    _, factors = sprites.sample(60, seeded(shape))
+    factors[:, 0] = shape
+    images = sprites.images(factors)[:, 0].numpy()  # [60, 64, 64]
+
+    wrong = 0
+    y, x = np.mgrid[:64, :64]
+    for image, row in zip(images, factors.tolist(), strict=True):
+        _, scale, orientation, pos_x, pos_y = row
+        size = np.linspace(0.5, 1, 6)[scale]
+        angle = np.linspace(0, 2 * np.pi, 40)[orientation]
+
+        # The pixels' centres, in the coordinates of the outline.
+        dx = x - (15.5 + 32 * pos_x / 31)
+        dy = y - (15.5 + 32 * pos_y / 31)
+        u = (dx * np.cos(angle) + dy * np.sin(angle)) / size  # [64, 64]
+        v = (-dx * np.sin(angle) + dy * np.cos(angle)) / size  # [64, 64]
+        wrong += (inside(shape, u, v) != (image > 0)).sum()
+
+    # Centres that lie on an outline to float32 rounding, out of 245,760.
+    assert wrong <= 3
+
+
+def test_size_32_is_the_mean_of_size_64(sprites):
+    _, factors = sprites.sample(500, seeded(1))
+    means = torch.nn.functional.avg_pool2d(sprites.images(factors), 2)
+
+    assert torch.equal(means, datasets.sprites(32).images(factors))
+
+
+def test_every_number_names_its_own_combination(sprites):
+    assert torch.equal(sprites.factors(0), torch.zeros(1, 5, dtype=torch.int64))
+    assert sprites.factors(len(sprites) - 1).tolist() == [[2, 5, 39, 31, 31]]
+
+    index = torch.arange(0, len(sprites), 991)
+    strides = torch.tensor([6 * 40 * 1024, 40 * 1024, 1024, 32, 1])
+    assert torch.equal((sprites.factors(index) * strides).sum(1), index)
+
+
+def test_the_first_and_the_last_orientation_are_one_angle(sprites):
+    heart = {"shape": "heart", "scale": 5, "posX": 10, "posY": 20}
+    first, last, third = sprites.images(sprites.code(**heart, orientation=[0, 39, 13]))
+
+    assert torch.equal(first, last)
+    assert not torch.equal(first, third)
+
+
+def test_corners_stay_in_the_picture(sprites):
+    largest = torch.tensor([5])
+    ends = torch.tensor([0, 31])
+    extremes = torch.cartesian_prod(torch.arange(3), largest, torch.arange(40), ends, ends)
+    images = sprites.images(extremes)
+
+    assert images[:, :, [0, -1]].sum() == 0
+    assert images[:, :, :, [0, -1]].sum() == 0
+    assert (images.sum((1, 2, 3)) > 200).all()
+
+
+@pytest.mark.parametrize(
+    "factors, message",
+    [
+        ([[0, 0, 0, 0]], "shape \\[B, 5\\]"),
+        ([0, 0, 0, 0, 0], "shape \\[B, 5\\]"),
+        ([[3, 0, 0, 0, 0]], "'shape' runs from 0 to 2"),
+        ([[0, 0, 0, 0, -1]], "'posY' runs from 0 to 31; here from -1"),
+        ([[0.0, 0, 0, 0, 0]], "integer"),
+    ],
+)
+def test_impossible_factors_are_named(sprites, factors, message):
+    with pytest.raises(ValueError, match=message):
+        sprites.images(torch.tensor(factors))
+
+
+@pytest.mark.parametrize("number", [-1, 737_280])
+def test_a_number_that_no_sprite_has_is_named(sprites, number):
+    with pytest.raises(ValueError, match="from 0 to 737,279"):
+        sprites.factors(torch.tensor([number]))
+
+
+def test_another_size_of_sprites_is_refused():
+    with pytest.raises(ValueError, match="64 or 32"):
+        datasets.sprites(28)
+
+
+def test_an_empty_batch_of_sprites_is_empty(sprites):
+    nothing = torch.zeros(0, 5, dtype=torch.int64)
+
+    assert sprites.images(nothing).shape == (0, 1, 64, 64)
+
+
+# Digits.
+
+
+def test_digits_are_the_1797_pictures_that_come_with_scikit_learn(digits):
+    assert len(digits) == 1797
+    assert digits.pictures.shape == (1797, 1, 8, 8)
+    assert digits.pictures.min() == 0
+    assert digits.pictures.max() == 1
+
+
+def test_the_factor_of_a_digit_is_its_label(digits):
+    # The file begins 0, 1, 2, …
+    assert digits.factors(torch.arange(10)).tolist() == [[k] for k in range(10)]
+    assert digits.factors(torch.arange(1797))[:, 0].unique().tolist() == list(range(10))
+
+
+def test_a_digit_is_asked_for_by_its_number(digits):
+    pictures, labels = digits.numbered(torch.tensor([3, 1000]))
+
+    assert torch.equal(pictures, digits.pictures[[3, 1000]])
+    assert torch.equal(labels, digits.factors([3, 1000]))
+
+
+# Fruits and faces.
+
+
+def test_drawn_pictures_have_a_name_for_each_value_and_a_number_for_each_combination(drawn):
+    assert len(drawn.factor_names) == len(drawn.factor_sizes)
+    assert tuple(map(len, drawn.factor_values)) == drawn.factor_sizes
+    assert math.prod(drawn.factor_sizes) == len(drawn)
+
     assert torch.equal(drawn.factors(torch.arange(len(drawn))), all_factors(drawn))
+    assert drawn.held_out.shape == (0, len(drawn.factor_names))
 
 
-def test_fruits_and_faces_have_the_factors_that_the_notebooks_tell_of():
-    fruits, faces = datasets.fruits(), datasets.faces()
-    assert fruits.factor_names == ("object", "colour", "size", "posX", "posY") and fruits.image_shape == (3, 32, 32)
-    assert {"apple", "grapes"} <= set(fruits.factor_values[0]) and {"red", "black"} <= set(fruits.factor_values[1])
-    assert fruits.factor_sizes[1] >= 6 and fruits.factor_sizes[2] >= 5
-    assert faces.factor_names == ("skin", "hair", "length", "age", "expression", "glasses") and faces.image_shape == (3, 48, 48)
+def test_fruits_have_the_factors_that_the_notebooks_tell_of(fruits):
+    assert fruits.factor_names == ("object", "colour", "size", "posX", "posY")
+    assert fruits.image_shape == (3, 32, 32)
+
+    objects, colours, sizes, _, _ = fruits.factor_values
+    assert {"apple", "grapes"} <= set(objects)
+    assert {"red", "black"} <= set(colours)
+    assert len(colours) >= 6
+    assert len(sizes) >= 5
+
+
+def test_faces_have_the_factors_that_the_notebooks_tell_of(faces):
+    assert faces.factor_names == ("skin", "hair", "length", "age", "expression", "glasses")
+    assert faces.image_shape == (3, 48, 48)
 
 
 def test_every_combination_looks_different(drawn):
     images = drawn.images(all_factors(drawn))
+
     assert len(torch.unique(images.flatten(1), dim=0)) == len(drawn)
-    assert 0 <= images.min() and images.max() <= 1 and images.std() > 0.1
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert images.std() > 0.1
 
 
-def test_two_pictures_of_one_size_have_about_the_same_area():
-    fruits = datasets.fruits()
-    black = torch.tensor([[kind, 5, 2, 1, 1] for kind in range(5)])
-    ink = (torch.tensor(drawing.PAPER)[:, None, None] - fruits.images(black)).abs().mean(1)
-    area = ink.sum((1, 2))
+def test_fruits_of_one_size_have_about_the_same_area_and_centre(fruits):
+    black = fruits.code(object=range(5), colour="black", size="medium", posX=1, posY=1)
+    paper = torch.tensor(drawing.PAPER)[:, None, None]
+    ink = (paper - fruits.images(black)).abs().mean(1)  # [5, 32, 32]
+
+    area = ink.sum((1, 2))  # [5]
     assert (area / area.mean() - 1).abs().max() < 0.1
-    middle = torch.arange(32.0) - 15.5
-    centre = torch.stack([(ink.sum(1) * middle).sum(1), (ink.sum(2) * middle).sum(1)]) / area
-    assert centre.abs().max() < 0.5
+
+    # The centres of mass, in pixels from the middle of the picture.
+    pixel = torch.arange(32.0) - 15.5
+    x = (ink.sum(1) * pixel).sum(1) / area  # [5]
+    y = (ink.sum(2) * pixel).sum(1) / area  # [5]
+    assert x.abs().max() < 0.5
+    assert y.abs().max() < 0.5
 
 
-def test_posX_runs_right_and_posY_down():
-    fruits = datasets.fruits()
-    dark = 1 - fruits.images(torch.tensor([[0, 5, 0, x, y] for x, y in ((0, 1), (2, 1), (1, 0), (1, 2))])).mean(1)
-    middle = torch.arange(32.0)
-    right, down = ((dark - dark.amin((1, 2), keepdim=True)).sum(k) @ middle for k in (1, 2))
-    assert right[1] > right[0] and down[3] > down[2]
+def test_posX_runs_right_and_posY_down(fruits):  # noqa: N802
+    def mean_place(axis, **place):
+        """The centre of mass of the ink, in pixels, once the other axis is summed over."""
+        [image] = fruits.images(fruits.code(object="apple", colour="black", **place))
+        ink = 1 - image.mean(0)  # [32, 32]
+        profile = (ink - ink.min()).sum(axis)  # [32]
+        return profile @ torch.arange(32.0)
+
+    # Summed over the rows, axis 0, there is a value for each column, and the other way round.
+    columns, rows = 0, 1
+    assert mean_place(columns, posX="right", posY=1) > mean_place(columns, posX="left", posY=1)
+    assert mean_place(rows, posX=1, posY="low") > mean_place(rows, posX=1, posY="high")
 
 
-def test_what_is_held_out_is_never_sampled_but_can_be_drawn():
-    apple = {"object": "apple", "colour": "black", "size": "small"}
-    fruits = datasets.fruits(hold_out=[apple, {"object": "pear", "colour": "red"}, apple])
-    whole = datasets.fruits()
-    assert len(fruits.held_out) == 9 + 5 * 9 and len(fruits) == len(whole) - len(fruits.held_out)
-    left = fruits.factors(torch.arange(len(fruits)))
-    assert not set(map(tuple, left.tolist())) & set(map(tuple, fruits.held_out.tolist()))
-    assert all(len(column.unique()) == size for column, size in zip(left.T, fruits.factor_sizes))
-    sampled = fruits.sample(4000, torch.Generator().manual_seed(0))[1]
-    assert not ((sampled[:, 0] == 0) & (sampled[:, 1] == 5) & (sampled[:, 2] == 1)).any()
-    assert fruits.names(fruits.held_out)[0] == ("apple", "black", "small", "left", "high")
-    assert torch.equal(fruits.images(fruits.held_out), whole.images(fruits.held_out))
-    with pytest.raises(ValueError, match="1,295"):
-        fruits.factors(len(fruits))
+def test_what_is_held_out_is_never_sampled(fruits_with_gaps):
+    kind, colour, size, _, _ = fruits_with_gaps.sample(4000, seeded())[1].T
+
+    assert not ((kind == 0) & (colour == 5) & (size == 1)).any()
+    assert not ((kind == 4) & (colour == 0)).any()
 
 
-@pytest.mark.parametrize("hold_out, message", [
-    ([{"object": "apple"}], "no picture with object 'apple'"),
-    ([{"object": "apple", "colour": c} for c in datasets.FRUIT_COLOURS], "no picture with object 'apple'"),
-    ([{"fruit": "apple"}], "names the factor 'fruit'; there are object"),
-    ([{"object": "plum"}], "object 'plum'; its values are 'apple'"),
-    ([{}], "list of dicts"),
-    (["apple"], "list of dicts"),
-])
+def test_what_is_left_and_what_is_held_out_are_all_pictures(fruits, fruits_with_gaps):
+    left = fruits_with_gaps.factors(torch.arange(len(fruits_with_gaps)))
+    out = fruits_with_gaps.held_out
+
+    # A black apple in one size, and red pears in five, each in 9 places.
+    assert len(out) == 9 + 5 * 9
+    assert len(left) == len(fruits) - len(out)
+    assert torch.equal(torch.unique(torch.cat([left, out]), dim=0), all_factors(fruits))
+
+    for column, size in zip(left.T, fruits.factor_sizes, strict=True):
+        assert len(column.unique()) == size
+
+
+def test_what_is_held_out_can_be_drawn_and_named(fruits, fruits_with_gaps):
+    out = fruits_with_gaps.held_out
+
+    assert torch.equal(fruits_with_gaps.images(out), fruits.images(out))
+    assert fruits_with_gaps.names(out)[0] == ("apple", "black", "small", "left", "high")
+
+
+def test_what_is_held_out_has_no_number(fruits_with_gaps):
+    with pytest.raises(ValueError, match="from 0 to 1,295"):
+        fruits_with_gaps.factors(len(fruits_with_gaps))
+
+
+def test_names_and_code_undo_each_other(drawn):
+    _, factors = drawn.sample(20, seeded())
+    names = zip(*drawn.names(factors), strict=True)  # of the values, by factor
+
+    values = dict(zip(drawn.factor_names, names, strict=True))
+    assert torch.equal(drawn.code(**values), factors)
+
+
+def test_values_are_held_out_by_name_or_by_index():
+    by_name = datasets.fruits(hold_out=[BLACK_APPLE])
+    by_index = datasets.fruits(hold_out=[{"object": 0, "colour": 5, "size": 1}])
+
+    assert torch.equal(by_name.held_out, by_index.held_out)
+
+
+@pytest.mark.parametrize(
+    "hold_out, message",
+    [
+        ([{"object": "apple"}], "hold_out leaves no picture with object 'apple'"),
+        (
+            [{"object": "apple", "colour": colour} for colour in FRUIT_COLOURS],
+            "hold_out leaves no picture with object 'apple'",
+        ),
+        ([{"fruit": "apple"}], "hold_out .* no factor 'fruit'; the factors are object, colour"),
+        ([{"object": "plum"}], "hold_out .* 'object' has no value 'plum': it takes 'apple'"),
+        ([{"object": 5}], "hold_out .* 'object' has no value 5: .* index from 0 to 4"),
+        ([{}], "hold_out is a list of dicts"),
+        (["apple"], "hold_out is a list of dicts"),
+    ],
+)
 def test_an_impossible_hold_out_is_named(hold_out, message):
     with pytest.raises(ValueError, match=message):
         datasets.fruits(hold_out=hold_out)
 
 
-def test_other_sizes_and_impossible_factors_of_drawn_pictures(drawn):
-    build = datasets.fruits if drawn.factor_names[0] == "object" else datasets.faces
-    big = build(64)
-    assert big.image_shape == (3, 64, 64)
+@pytest.mark.parametrize("build", [datasets.fruits, datasets.faces])
+def test_drawn_pictures_come_in_three_sizes(build):
+    assert build(64).image_shape == (3, 64, 64)
+
     with pytest.raises(ValueError, match="32, 48 or 64"):
         build(40)
+
+
+def test_impossible_factors_of_drawn_pictures_are_named(drawn):
     with pytest.raises(ValueError, match="runs from 0"):
         drawn.images(torch.full((1, len(drawn.factor_names)), 9))
-    assert drawn.images(torch.zeros(0, len(drawn.factor_names), dtype=torch.int64)).shape == (0, *drawn.image_shape)
+
+
+@pytest.mark.parametrize("index", [5, [5], (5,), range(5, 6), np.array([5]), torch.tensor(5)])
+def test_one_number_gives_a_batch_of_one(data, index):
+    images, factors = data.numbered(index)
+
+    assert images.shape == (1, *data.image_shape)
+    assert factors.shape == (1, len(data.factor_names))
+
+
+def test_an_empty_batch_of_drawn_pictures_is_empty(drawn):
+    nothing = torch.zeros(0, len(drawn.factor_names), dtype=torch.int64)
+
+    assert drawn.images(nothing).shape == (0, *drawn.image_shape)

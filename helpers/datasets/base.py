@@ -1,10 +1,10 @@
-"""What every data set has in common: numbered images, drawn at random, and factors that have names."""
+"""What every data set has in common: numbered images to draw from, and factors with names."""
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from numbers import Integral
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -96,8 +96,8 @@ class FactorDataset(Dataset):
         columns = [torch.zeros(1, dtype=torch.int64)] * len(self.factor_names)
         for name, given in values.items():
             column = self.column(name)
-            several = [given] if isinstance(given, str | Integral) else list(given)
-            columns[column] = torch.tensor([self.index_of(column, value) for value in several])
+            indices = [self.index_of(column, value) for value in _listed(given)]
+            columns[column] = torch.tensor(indices, dtype=torch.int64)
 
         lengths = sorted({len(column) for column in columns} - {1})
         if len(lengths) > 1:
@@ -108,17 +108,27 @@ class FactorDataset(Dataset):
     def index_of(self, column: int, value: Value) -> int:
         """The class index of a value of the factor in this column, given by name or by index."""
         known = self.factor_values[column]
-        if isinstance(value, str):
-            if value in known:
-                return known.index(value)
-        elif 0 <= value < self.factor_sizes[column]:
+        if isinstance(value, str) and value in known:
+            return known.index(value)
+        if isinstance(value, int | np.integer) and 0 <= value < self.factor_sizes[column]:
             return int(value)
 
-        names = ", ".join(map(repr, known)) if isinstance(known[0], str) else "its values"
+        # Values without names are their indices.
+        names = [repr(name) for name in known if isinstance(name, str)]
+        takes = " or ".join(filter(None, [", ".join(names), "an index"]))
         raise ValueError(
-            f"factor {self.factor_names[column]!r} has no value {value!r}: it takes {names} or an "
-            f"index from 0 to {self.factor_sizes[column] - 1}"
+            f"factor {self.factor_names[column]!r} has no value {value!r}: it takes {takes} from 0 "
+            f"to {self.factor_sizes[column] - 1}"
         )
+
+
+def _listed(given: Values | Tensor | np.ndarray) -> list[Value]:
+    """One value or several, as a list of names and plain numbers."""
+    if isinstance(given, Tensor | np.ndarray):
+        return _listed(given.tolist())
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        return list(given)
+    return [given]
 
 
 def factors_of_index(index: Tensor | Sequence[int], sizes: Sequence[int]) -> Tensor:

@@ -38,8 +38,9 @@ class Digits(Dataset):
 
     def factors(self, index: Tensor | Sequence[int]) -> Tensor:
         """Factors [B, 1] of the pictures with these numbers, 0 to len() - 1."""
-        return self.labels[torch.as_tensor(index)].reshape(-1, 1)
+        return self.labels[torch.as_tensor(index, dtype=torch.int64)].reshape(-1, 1)
 
     def numbered(self, index: Tensor | Sequence[int]) -> tuple[Tensor, Tensor]:
         """The pictures [B, 1, 8, 8] with these numbers, and their factors [B, 1]."""
+        index = torch.as_tensor(index, dtype=torch.int64).reshape(-1)  # [B]
         return self.pictures[index], self.factors(index)

@@ -1,4 +1,4 @@
-"""The published dSprites images, read from their file, behind the face of the sprites drawn here."""
+"""The published dSprites images, read from their file, behind the face of `sprites`."""
 
 import zipfile
 import zlib
@@ -46,7 +46,9 @@ class PublishedSprites(Sprites):
         try:
             factors, images = self._read(path)
         except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path} is damaged or of another kind ({error}); {expected}") from error
+            raise ValueError(
+                f"{path} is damaged or of another kind ({error}); {expected}"
+            ) from error
 
         # The first of the file's six columns is the colour, which is white everywhere.
         in_order = self.factors(torch.arange(len(self)))  # [N, 5]
