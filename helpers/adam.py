@@ -1,0 +1,23 @@
+"""Adam's moments as a flat dict of tensors, the form in which a checkpoint keeps them."""
+
+import torch
+from torch import Tensor
+
+
+def moments(optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    """What Adam remembers of past gradients, under names such as "3.exp_avg"; empty at first."""
+    of_parameter = optimiser.state_dict()["state"]
+    return {
+        f"{number}.{name}": tensor
+        for number, remembered in of_parameter.items()
+        for name, tensor in remembered.items()
+    }
+
+
+def load_moments(optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> None:
+    """Give an optimiser of the same parameters what `moments` returned."""
+    state = optimiser.state_dict()
+    for key, tensor in tensors.items():
+        number, name = key.split(".")
+        state["state"].setdefault(int(number), {})[name] = tensor
+    optimiser.load_state_dict(state)
