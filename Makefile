@@ -5,10 +5,11 @@ BIN := .venv/bin
 NOTEBOOK := $(firstword $(wildcard notebooks/00_*.ipynb notebooks/*.ipynb))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-all run bench weights homework slides clean
+.PHONY: help lab lint test test-all run bench weights homework slides clean
 
 help:
 	@echo "make lab      install into .venv if need be, and open JupyterLab on the first notebook"
+	@echo "make lint     a few seconds: ruff reads all code, notebooks too, and mypy the types of helpers/"
 	@echo "make test     install, then run all tests: the helpers, and every notebook against its saved outputs"
 	@echo "make test-all the same, a whole run of nbgrader over the homework (0.5 GB), and every notebook in Chromium if there is one"
 	@echo "make run      execute all notebooks in place and print seconds, memory, equations and claims"
@@ -20,6 +21,11 @@ help:
 
 lab: .venv/lab.done
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(LAB_FLAGS) $(NOTEBOOK)
+
+lint: .venv/lint.done
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
 
 test: .venv/test.done
 	$(BIN)/python -m pytest
@@ -40,10 +46,10 @@ weights: .venv/lab.done
 	$(BIN)/python data/make_long.py
 
 homework: .venv/teach.done
-	$(BIN)/python -m helpers.homework.editions course
+	$(BIN)/python -m helpers.tools.lecturer_copies course
 
 slides: .venv/slides.done
-	$(BIN)/python -m helpers.slides
+	$(BIN)/python -m helpers.tools.slides
 
 clean:
 	rm -rf .venv
@@ -52,7 +58,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-# Everything else that is installed is an extra of pyproject.toml: test, teach, browser, slides.
+# Everything else that is installed is an extra of pyproject.toml: test, lint, teach, browser, slides.
 .venv/%.done: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	@touch $@ .venv/lab.done
