@@ -1,115 +1,242 @@
-"""Every figure that appears twice, and `show`, which puts a figure and its description into the notebook.
+"""Every figure that appears twice, and `show`, which puts a figure and its description on the page.
 
-Colours are Okabe and Ito's, which stay apart for colour-blind readers; heat maps are cividis, even in greyscale.
+Colours are Okabe and Ito's, which stay apart for colour-blind readers; heat maps are cividis, even
+in greyscale.
 """
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from IPython.display import display
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from PIL import Image
+from torch import Tensor
 
 from helpers.legibility import unreadable
+from helpers.models import VAE
 
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"]
 HEAT = "cividis"
-plt.rcParams.update({
-    "axes.prop_cycle": plt.cycler(color=PALETTE), "axes.spines.top": False, "axes.spines.right": False,
-    "figure.dpi": 100, "image.cmap": HEAT, "font.size": 10,
-})
+STYLES = ["-", "--", ":", "-."]
+GUTTER = 2  # pixels of an image, between two images of a grid
+
+plt.rcParams.update(
+    {
+        "axes.prop_cycle": plt.cycler(color=PALETTE),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "figure.dpi": 100,
+        "image.cmap": HEAT,
+        "font.size": 10,
+    }
+)
 
 
-def show(figure, alt):
-    """Display a matplotlib figure as a picture with the caption `alt`, a sentence that says what is to be seen.
+def show(figure: Figure, alt: str) -> None:
+    """Display a matplotlib figure as a picture with a caption, and close it.
 
-    The sentence is stored as the picture's alternative text and printed below it, since JupyterLab gives pictures no
-    alternative text of their own and a screen reader would find nothing. The figure is closed. Raises ValueError for an
-    empty sentence, and for a figure that is `unreadable`.
+    The caption is stored as the picture's alternative text and printed below it, since JupyterLab
+    gives pictures no alternative text of their own and a screen reader would find nothing.
+
+    figure: with all that it is going to show.
+    alt: the caption, a sentence that says what is to be seen.
+    Raises ValueError for an empty sentence, and for a figure that is `unreadable`.
     """
     if not alt.strip():
         raise ValueError("show(figure, alt) needs a sentence that says what the figure shows")
     if problems := unreadable(figure):
         raise ValueError("show(figure, alt): " + "; ".join(problems))
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
+
+    png = base64.b64encode(_small_png(figure)).decode()
     plt.close(figure)
-    picture, buffer = Image.open(buffer).convert("RGB"), io.BytesIO()
-    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)  # half the bytes, and nobody sees it
-    png = base64.b64encode(buffer.getvalue()).decode()
+
+    # The caption stands in the picture's metadata, and once more as text of its own.
     display({"image/png": png, "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
     display({"text/html": f"<small>{escape(alt)}</small>", "text/plain": alt}, raw=True)
 
 
-def image_grid(images, columns, titles=None, row_labels=None, pixel_size=0.02):
-    """A figure of images [B, C, H, W] in [0, 1], row by row; titles stand over the columns, labels before the rows."""
-    images = torch.as_tensor(images).detach()
-    _, channels, height, width = images.shape
-    rows = -(-len(images) // columns)
-    canvas = torch.full((channels, rows * (height + 2) - 2, columns * (width + 2) - 2), 0.5)
-    for i, image in enumerate(images):
-        y, x = (i // columns) * (height + 2), (i % columns) * (width + 2)
-        canvas[:, y:y + height, x:x + width] = image
-    inches = max(pixel_size, 0.9 * 0.5 / width)
-    figure, axes = plt.subplots(figsize=(canvas.shape[2] * inches, canvas.shape[1] * inches))
-    axes.imshow(canvas.permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_xticks([(i + 0.5) * (width + 2) - 1 for i in range(len(titles or []))], titles or [])
-    axes.set_yticks([(i + 0.5) * (height + 2) - 1 for i in range(len(row_labels or []))], row_labels or [])
+def _small_png(figure: Figure) -> bytes:
+    """The figure as PNG with 256 colours: half the bytes, and nobody sees the difference."""
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", bbox_inches="tight")
+
+    picture = Image.open(drawn).convert("RGB")
+    small = io.BytesIO()
+    picture.quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return small.getvalue()
+
+
+def image_grid(
+    images: ArrayLike,
+    columns: int,
+    titles: Sequence[str] | None = None,
+    row_labels: Sequence[str] | None = None,
+    *,
+    pixel_size: float = 0.02,
+) -> Figure:
+    """Images side by side, row by row.
+
+    images: [B, C, H, W], in [0, 1]; C is 1 or 3.
+    columns: how many stand in a row.
+    titles: texts over the columns, from the left.
+    row_labels: texts before the rows, from the top.
+    pixel_size: the side of a pixel in inches; small images are enlarged beyond that.
+    Returns a figure.
+    """
+    tiles = torch.as_tensor(images).detach()
+    _, _, height, width = tiles.shape
+    canvas = _tiled(tiles, columns)
+
+    # Small images, such as digits of 8 by 8 pixels, are enlarged to a width of 0.45 inches.
+    inches = max(pixel_size, 0.45 / width)
+    figure, axes = plt.subplots(figsize=(canvas.shape[1] * inches, canvas.shape[0] * inches))
+    axes.imshow(canvas, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+    # A text stands at the middle of its column or row.
+    titles = titles or []
+    row_labels = row_labels or []
+    axes.set_xticks(_middles(len(titles), width), titles)
+    axes.set_yticks(_middles(len(row_labels), height), row_labels)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure
 
 
-def reconstructions(model, images):
-    """Two rows: the images [B, C, H, W], and below each the model's reconstruction from its posterior mean."""
-    with torch.no_grad():
-        decoded = torch.sigmoid(model.decode(model.encode(images)[0]))
-    return image_grid(torch.cat([images, decoded]), len(images), row_labels=["image", "reconstruction"])
+def _tiled(images: Tensor, columns: int) -> np.ndarray:
+    """Images [B, C, H, W] on one grey canvas: [rows, columns], or [rows, columns, 3] in colour."""
+    count, channels, height, width = images.shape
+    rows = -(-count // columns)  # rounded up
+    canvas_height = rows * (height + GUTTER) - GUTTER
+    canvas_width = columns * (width + GUTTER) - GUTTER
+    canvas = torch.full((channels, canvas_height, canvas_width), 0.5)
+
+    # Image i stands in row i // columns; what is left of the canvas are grey gutters.
+    for i, image in enumerate(images):
+        top = (i // columns) * (height + GUTTER)
+        left = (i % columns) * (width + GUTTER)
+        canvas[:, top : top + height, left : left + width] = image
+
+    return canvas.permute(1, 2, 0).squeeze(-1).numpy()
 
 
-def traversals(model, image, mean_kl, reach=1.5, steps=9, labels=None):
-    """A row a latent, the one with the largest mean KL on top: the image [1, C, H, W] decoded while that latent runs
-    from -reach to reach and the others keep their posterior means. mean_kl: [D], in nats. labels: [D] texts, such as
-    the factor that each latent knows most about."""
+def _middles(count: int, length: int) -> list[float]:
+    """Where the middles of so many images lie, each of this length in pixels."""
+    return [(i + 0.5) * (length + GUTTER) - GUTTER / 2 for i in range(count)]
+
+
+def reconstructions(model: VAE, images: Tensor) -> Figure:
+    """Two rows: images, and below each the model's reconstruction from its posterior mean.
+
+    images: [B, C, H, W], in [0, 1].
+    Returns a figure.
+    """
     with torch.no_grad():
-        mu = model.encode(image)[0]
-        order = np.argsort(-np.asarray(mean_kl))
-        codes = mu.repeat(len(order) * steps, 1)
+        mu, _ = model.encode(images)
+        decoded = torch.sigmoid(model.decode(mu))  # [B, C, H, W]
+
+    both = torch.cat([images, decoded])
+    return image_grid(both, len(images), row_labels=["image", "reconstruction"])
+
+
+def traversals(
+    model: VAE,
+    image: Tensor,
+    mean_kl: ArrayLike,
+    *,
+    reach: float = 1.5,
+    steps: int = 9,
+    labels: Sequence[str] | None = None,
+) -> Figure:
+    """A row a latent: the image decoded while that latent moves and the others keep their means.
+
+    image: [1, C, H, W], in [0, 1].
+    mean_kl: [D], in nats; the latent with the largest is on top.
+    reach: each latent runs from -reach to reach.
+    steps: the number of pictures in a row.
+    labels: [D] texts, such as the factor that each latent knows most about.
+    Returns a figure.
+    """
+    kl = np.asarray(mean_kl)
+    order = np.argsort(-kl)
+    values = torch.linspace(-reach, reach, steps)  # [steps]
+
+    # The same code over and over, but for one latent in each row.
+    with torch.no_grad():
+        mu, _ = model.encode(image)
+        codes = mu.repeat(len(order) * steps, 1)  # [D · steps, D]
         for row, j in enumerate(order):
-            codes[row * steps:(row + 1) * steps, j] = torch.linspace(-reach, reach, steps)
-        decoded = torch.sigmoid(model.decode(codes))
-    rows = [f"$z_{{{j + 1}}}$  {mean_kl[j]:.1f} nats" + (f"  {labels[j]}" if labels else "") for j in order]
-    return image_grid(decoded, steps, titles=[f"{v:g}" for v in np.linspace(-reach, reach, steps)], row_labels=rows)
+            codes[row * steps : (row + 1) * steps, j] = values
+        decoded = torch.sigmoid(model.decode(codes))  # [D · steps, C, H, W]
+
+    titles = [f"{value:g}" for value in np.linspace(-reach, reach, steps)]
+    rows = [f"$z_{{{j + 1}}}$  {kl[j]:.1f} nats" for j in order]
+    if labels:
+        rows = [f"{row}  {labels[j]}" for row, j in zip(rows, order, strict=True)]
+    return image_grid(decoded, steps, titles=titles, row_labels=rows)
 
 
-def matrix(values, factor_names, title, unit, order=None):
-    """A [D, K] table, latents by factors, as a heat map with its numbers written in; `unit` labels the colour bar."""
-    values = np.asarray(values)
-    order = range(len(values)) if order is None else order
-    values = values[list(order)]
-    figure, axes = plt.subplots(figsize=(1.6 + 0.85 * len(factor_names), 1.2 + 0.36 * len(values)))
-    picture = axes.imshow(values, vmin=0, aspect="auto")
-    middle = 0.47 * picture.norm.vmax  # where black and white stand out equally, at 4.5 to 1
-    for (row, column), value in np.ndenumerate(values):
-        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color="black" if value > middle else "white")
+def matrix(
+    values: ArrayLike,
+    factor_names: Sequence[str],
+    title: str,
+    unit: str,
+    order: Sequence[int] | None = None,
+) -> Figure:
+    """A table of latents by factors as a heat map, with its numbers written in.
+
+    values: [D, K], at least 0.
+    factor_names: [K] texts for the columns.
+    title: stands above.
+    unit: labels the colour bar.
+    order: the latents from top to bottom, of all D or of some; by default all in their own order.
+    Returns a figure.
+    """
+    table = np.asarray(values)
+    latents = list(range(len(table)) if order is None else order)
+    table = table[latents]  # [rows, K]
+
+    figsize = (1.6 + 0.85 * len(factor_names), 1.2 + 0.36 * len(table))
+    figure, axes = plt.subplots(figsize=figsize)
+    picture = axes.imshow(table, vmin=0, aspect="auto")
+
+    # Black and white stand out equally, at 4.5 to 1, at this place of the colour map.
+    _, largest = picture.get_clim()
+    middle = 0.47 * largest
+    for (row, column), value in np.ndenumerate(table):
+        colour = "black" if value > middle else "white"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+
     axes.set_xticks(range(len(factor_names)), factor_names)
-    axes.set_yticks(range(len(values)), [f"$z_{{{j + 1}}}$" for j in order])
+    axes.set_yticks(range(len(table)), [f"$z_{{{j + 1}}}$" for j in latents])
     axes.set(title=title, xlabel="factor", ylabel="latent")
     axes.spines[:].set_visible(False)
     figure.colorbar(picture, label=unit)
     return figure
 
 
-def history(histories, value="reconstruction", label="reconstruction error (nats)"):
-    """Curves over the training steps, one for each named history of `training.train`."""
-    styles = ["-", "--", ":", "-."]
+def history(
+    histories: Mapping[str, Mapping[str, ArrayLike]],
+    value: str = "reconstruction",
+    *,
+    label: str = "reconstruction error (nats)",
+) -> Figure:
+    """Curves over the training steps.
+
+    histories: what `training.train` returned, by name; each name gets a curve.
+    value: the entry that is drawn.
+    label: the axis of the values says this.
+    Returns a figure.
+    """
     figure, axes = plt.subplots(figsize=(6, 3.2))
     for i, (name, record) in enumerate(histories.items()):
-        axes.plot(record["step"], record[value], styles[i % len(styles)], label=name)
+        axes.plot(record["step"], record[value], STYLES[i % len(STYLES)], label=name)
     axes.set(xlabel="training step", ylabel=label)
     axes.legend(frameon=False)
     return figure

@@ -1,88 +1,152 @@
 import math
 import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pytest
 import torch
 
-from helpers import ledger
+from helpers import installation, ledger
+
+# Equations and claims
 
 
-def test_an_equation_that_holds_prints_its_line(capsys):
-    ledger.verify("3.2", torch.tensor(1.23456789), 1.2345, tolerance=1e-3)
-    assert capsys.readouterr().out == "(3.2) holds: 1.23 == 1.23   (tolerance 0.001)\n"
-    ledger.verify("1.1", 2 * math.pi, 2 * math.pi + 1e-13, tolerance=1e-10)
-    assert capsys.readouterr().out == "(1.1) holds: 6.283 == 6.283   (tolerance 1e-10)\n"
-    ledger.verify("1.2", 12345.678, 99999.9, tolerance=1e-6, relation="<=")
-    assert capsys.readouterr().out == "(1.2) holds: 12350 <= 100000   (tolerance 1e-06)\n"
-    ledger.verify("1.3", -1e-17, 0.0, tolerance=1e-12)
-    assert capsys.readouterr().out == "(1.3) holds: 0 == 0   (tolerance 1e-12)\n"
-    ledger.verify("1.4", np.arange(6.0).reshape(2, 3), torch.arange(6.0).reshape(2, 3), tolerance=1e-12)
-    assert capsys.readouterr().out == "(1.4) holds: left == right, 6 values   (tolerance 1e-12)\n"
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (
+            ("3.2", torch.tensor(1.23456789), 1.2345, 1e-3),
+            "(3.2) holds: 1.23 == 1.23   (tolerance 0.001)",
+        ),
+        (
+            ("1.1", 2 * math.pi, 2 * math.pi + 1e-13, 1e-10),
+            "(1.1) holds: 6.283 == 6.283   (tolerance 1e-10)",
+        ),
+        (
+            ("1.2", 12345.678, 99999.9, 1e-6, "<="),
+            "(1.2) holds: 12350 <= 100000   (tolerance 1e-06)",
+        ),
+        (
+            ("1.3", -1e-17, 0.0, 1e-12),
+            "(1.3) holds: 0 == 0   (tolerance 1e-12)",
+        ),
+        (
+            ("1.4", np.arange(6.0).reshape(2, 3), torch.arange(6.0).reshape(2, 3), 1e-12),
+            "(1.4) holds: left == right, 6 values   (tolerance 1e-12)",
+        ),
+    ],
+    ids=["a tensor", "four digits", "an inequality", "zero", "arrays"],
+)
+def test_an_equation_that_holds_prints_its_line(arguments, line, capsys):
+    ledger.verify(*arguments)
+    assert capsys.readouterr().out == line + "\n"
 
 
-@pytest.mark.parametrize("left, right, relation", [
-    (1.0, 1.1, "=="), (1.1, 1.0, "<="), (math.nan, 1.0, "=="), (1.0, math.nan, "<="), (math.inf, 1.0, "<="),
-    ([1.0, 2.0], [1.0, 2.5], "=="), ([math.nan], [math.nan], "=="),
-])
+@pytest.mark.parametrize(
+    "left, right, relation",
+    [
+        (1.0, 1.1, "=="),
+        (1.1, 1.0, "<="),
+        (math.nan, 1.0, "=="),
+        (1.0, math.nan, "<="),
+        (math.inf, 1.0, "<="),
+        ([1.0, 2.0], [1.0, 2.5], "=="),
+        ([math.nan], [math.nan], "=="),
+    ],
+)
 def test_an_equation_that_does_not_hold_raises(left, right, relation, capsys):
     with pytest.raises(AssertionError, match="\\(9.9\\) does not hold"):
         ledger.verify("9.9", left, right, tolerance=0.01, relation=relation)
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (dict(left=1.0, right=[1.0, 1.0], tolerance=0.1), "shapes"), (dict(left=1, right=1, tolerance=0), "tolerance"),
-    (dict(left=1, right=1, tolerance=math.inf), "tolerance"), (dict(left=1, right=1, tolerance=1, relation=">"), "relation"),
-])
+def test_the_worst_place_of_an_array_is_named():
+    with pytest.raises(AssertionError, match=r"2.0 against 2.5 at \(0, 1\)$"):
+        ledger.verify("9.9", [[1.0, 2.0]], [[1.1, 2.5]], tolerance=0.01)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"left": 1.0, "right": [1.0, 1.0], "tolerance": 0.1}, "shapes"),
+        ({"left": 1, "right": 1, "tolerance": 0}, "tolerance"),
+        ({"left": 1, "right": 1, "tolerance": math.inf}, "tolerance"),
+        ({"left": 1, "right": 1, "tolerance": 1, "relation": ">"}, "relation"),
+    ],
+)
 def test_checks_that_could_not_fail_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ledger.verify("1.1", **arguments)
 
 
-def test_claims(capsys):
+def test_a_claim_that_holds_prints_its_interval_and_not_its_value(capsys):
     ledger.claim("the score is high", torch.tensor(0.47), low=0.4)
     ledger.claim("the error is small", 0.1, high=0.25)
     ledger.claim("the rate is met", 5.1, 4.75, 5.25)
     assert capsys.readouterr().out == (
-        "claim holds: the score is high (at least 0.4)\nclaim holds: the error is small (at most 0.25)\n"
-        "claim holds: the rate is met (between 4.75 and 5.25)\n")
-    for value in (0.39, math.nan):
-        with pytest.raises(AssertionError, match="claimed at least 0.4, found"):
-            ledger.claim("the score is high", value, low=0.4)
+        "claim holds: the score is high (at least 0.4)\n"
+        "claim holds: the error is small (at most 0.25)\n"
+        "claim holds: the rate is met (between 4.75 and 5.25)\n"
+    )
+
+
+@pytest.mark.parametrize("value", [0.39, math.nan])
+def test_a_claim_that_does_not_hold_raises_with_its_value(value, capsys):
+    with pytest.raises(AssertionError, match=f"claimed at least 0.4, found {value}"):
+        ledger.claim("the score is high", value, low=0.4)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_claim_without_an_end_is_refused():
     with pytest.raises(ValueError, match="nothing could contradict"):
         ledger.claim("anything", 1.0)
 
 
-# doctor
+# The doctor
 
 
 def test_doctor_is_silent_when_all_is_well(capsys):
-    ledger.doctor()
+    installation.doctor()
     assert capsys.readouterr().out == ""
 
 
 def test_doctor_names_missing_and_old_packages():
-    found = ledger.problems(["numpy>=999", "no-such-package>=1", "torch", "PyYAML>=999; extra == 'test'"], server=sys.prefix)
-    assert len(found) == 2
-    assert "numpy" in found[0] and ">=999 is needed" in found[0] and "make lab" in found[0]
-    assert "no-such-package is missing" in found[1]
+    needed = ["numpy>=999", "no-such-package>=1", "torch", "PyYAML>=999; extra == 'test'"]
+    old, missing = installation.problems(needed, server=sys.prefix)
+    assert "numpy" in old
+    assert ">=999 is needed" in old
+    assert "make lab" in old
+    assert "no-such-package is missing" in missing
 
 
 def test_doctor_names_files_that_hide_the_package(tmp_path):
-    assert ledger.problems([], tmp_path) == []
+    assert installation.problems([], tmp_path) == []
     (tmp_path / "helpers.py").touch()
     (tmp_path / "torch.py").touch()
-    found = ledger.problems([], tmp_path)
-    assert len(found) == 2 and str(tmp_path / "helpers.py") in found[0] and "torch.py hides" in found[1]
+    package, library = installation.problems([], tmp_path)
+    assert str(tmp_path / "helpers.py") in package
+    assert "torch.py hides" in library
 
 
 def test_doctor_names_a_lab_in_another_environment(tmp_path):
-    found, = ledger.problems([], tmp_path, server=tmp_path)
-    assert str(tmp_path) in found and sys.prefix in found and "make lab" in found
-    assert ledger.problems([], tmp_path, server=sys.prefix) == []
+    (found,) = installation.problems([], tmp_path, server=tmp_path)
+    assert str(tmp_path) in found
+    assert sys.prefix in found
+    assert "make lab" in found
+    assert installation.problems([], tmp_path, server=sys.prefix) == []
+
+
+@pytest.mark.parametrize("parent", [None, "no number", "999999999"])
+def test_doctor_is_silent_where_no_lab_can_be_seen(parent, monkeypatch, tmp_path):
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    if parent:
+        monkeypatch.setenv("JPY_PARENT_PID", parent)
+    assert installation.problems([], tmp_path) == []
+
+
+def test_doctor_does_without_psutil(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert installation.problems([], tmp_path) == []
 
 
 SETUP = """
@@ -96,6 +160,8 @@ doctor()
 
 def test_a_shadowing_file_is_met_by_the_setup_cell(tmp_path):
     (tmp_path / "helpers.py").write_text("x = 1")
-    (tmp_path / "cell.py").write_text(textwrap.dedent(SETUP))
-    run = subprocess.run([sys.executable, "cell.py"], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 1 and "not installed" in run.stderr
+    (tmp_path / "cell.py").write_text(SETUP)
+    command = [sys.executable, "cell.py"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert "not installed" in run.stderr

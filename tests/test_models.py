@@ -4,9 +4,16 @@ import torch
 from helpers import models
 
 
-@pytest.mark.parametrize("build, shape", [(models.mlp_vae, (1, 32, 32)), (models.mlp_vae, (3, 8, 8)),
-                                          (models.conv_vae, (1, 64, 64)), (models.conv_vae, (3, 48, 48))])
-def test_shapes(build, shape):
+@pytest.mark.parametrize(
+    "build, shape",
+    [
+        (models.mlp_vae, (1, 32, 32)),
+        (models.mlp_vae, (3, 8, 8)),
+        (models.conv_vae, (1, 64, 64)),
+        (models.conv_vae, (3, 48, 48)),
+    ],
+)
+def test_images_become_codes_and_codes_become_images(build, shape):
     model = build(shape, latent_dim=6)
     mu, logvar = model.encode(torch.rand(4, *shape))
     assert mu.shape == logvar.shape == (4, 6)
@@ -14,17 +21,22 @@ def test_shapes(build, shape):
 
 
 def test_conv_vae_is_the_network_of_burgess_et_al():
-    kinds = [(m.in_channels, m.out_channels) for m in models.conv_vae((1, 64, 64)).modules()
-             if isinstance(m, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))]
-    assert kinds == [(1, 32), (32, 32), (32, 32), (32, 32), (32, 32), (32, 32), (32, 32), (32, 1)]
+    convolutions = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    layers = [m for m in models.conv_vae((1, 64, 64)).modules() if isinstance(m, convolutions)]
+    channels = [(layer.in_channels, layer.out_channels) for layer in layers]
+    assert channels == [(1, 32), *6 * [(32, 32)], (32, 1)]
 
 
 def test_the_bound_keeps_means_inside_and_small_ones_as_they_are():
     torch.manual_seed(0)
-    free, bounded = models.mlp_vae((1, 8, 8), 3), models.mlp_vae((1, 8, 8), 3, mean_bound=1.5)
+    free = models.mlp_vae((1, 8, 8), 3)
+    bounded = models.mlp_vae((1, 8, 8), 3, mean_bound=1.5)
     bounded.load_state_dict(free.state_dict())
+
+    # The two networks have the same weights, so u is what the bound is applied to.
     images = torch.rand(50, 1, 8, 8)
-    u, mu = free.encode(images)[0], bounded.encode(images)[0]
+    u = free.encode(images)[0]
+    mu = bounded.encode(images)[0]
     assert torch.allclose(mu, 1.5 * torch.tanh(u / 1.5))
     assert (bounded.encode(1000 * images)[0].abs() <= 1.5).all()
 
@@ -38,16 +50,24 @@ def test_a_config_rebuilds_its_network(build):
     assert torch.equal(model.encode(images)[0], again.encode(images)[0])
 
 
-def test_wrong_shapes_and_arguments_are_named():
-    model = models.mlp_vae((1, 8, 8), 3)
-    for images in (torch.rand(2, 1, 9, 9), torch.rand(0, 1, 8, 8), torch.rand(2, 64)):
-        with pytest.raises(ValueError, match="images of shape"):
-            model.encode(images)
+@pytest.mark.parametrize("shape", [(2, 1, 9, 9), (0, 1, 8, 8), (2, 64)])
+def test_images_of_another_shape_are_named(shape):
+    with pytest.raises(ValueError, match="images of shape"):
+        models.mlp_vae((1, 8, 8), 3).encode(torch.rand(shape))
+
+
+def test_codes_of_another_shape_are_named():
     with pytest.raises(ValueError, match="codes of shape"):
-        model.decode(torch.rand(2, 4))
-    for bad in ({"latent_dim": 0}, {"mean_bound": 0.0}):
-        with pytest.raises(ValueError, match=next(iter(bad))):
-            models.mlp_vae((1, 8, 8), **bad)
+        models.mlp_vae((1, 8, 8), 3).decode(torch.rand(2, 4))
+
+
+def test_arguments_that_make_no_network_are_named():
+    with pytest.raises(ValueError, match="latent_dim"):
+        models.mlp_vae((1, 8, 8), latent_dim=0)
+    with pytest.raises(ValueError, match="mean_bound"):
+        models.mlp_vae((1, 8, 8), mean_bound=0.0)
+    with pytest.raises(ValueError, match="background"):
+        models.mlp_vae((3, 8, 8), background=1.0)
     with pytest.raises(ValueError, match="divisible by 16"):
         models.conv_vae((1, 28, 28))
     with pytest.raises(ValueError, match="channels, height, width"):
@@ -59,15 +79,20 @@ def test_a_background_is_what_the_decoder_starts_from_and_the_encoder_does_not_s
     plain = models.mlp_vae((3, 8, 8), 4, hidden=16)
     torch.manual_seed(0)
     model = models.mlp_vae((3, 8, 8), 4, hidden=16, background=0.9)
-    images, codes = torch.rand(5, 3, 8, 8), torch.randn(5, 4)
+
+    # The encoder sees the difference from the background.
+    images = torch.rand(5, 3, 8, 8)
     assert torch.allclose(model.encode(images)[0], plain.encode(images - 0.9)[0], atol=1e-5)
-    assert torch.allclose(model.decode(codes), plain.decode(codes) + torch.logit(torch.tensor(0.9)), atol=1e-5)
+
+    # The decoder starts from it.
+    codes = torch.randn(5, 4)
+    paper = torch.logit(torch.tensor(0.9))
+    assert torch.allclose(model.decode(codes), plain.decode(codes) + paper, atol=1e-5)
+
     models.build(model.config).load_state_dict(model.state_dict())
-    with pytest.raises(ValueError, match="background"):
-        models.mlp_vae((3, 8, 8), background=1.0)
 
 
-def test_critic():
+def test_a_critic_gives_each_code_one_logit():
     assert models.critic(3)(torch.randn(7, 3)).shape == (7,)
     with pytest.raises(ValueError, match="at least one latent"):
         models.critic(0)
