@@ -1,152 +1,244 @@
-"""The homework notebooks: one with the package, run untouched and with the solutions put in, and what graders get."""
+"""The homework notebooks: one with the package, run untouched and solved, and what graders get."""
 
 import ast
 import inspect
 import json
 import re
+from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat import NotebookNode
 
 import run_notebooks
 from helpers import homework
-from helpers.homework import controls, editions
+from helpers.homework import controls
+from helpers.tools import lecturer_copies
+from run_notebooks import code_cells
 
 NAMES = list(controls.HOMEWORKS)
 each_homework = pytest.mark.parametrize("name", NAMES)
 
 
-def code(notebook):
-    return [c for c in notebook.cells if c.cell_type == "code"]
+def prose(notebook: NotebookNode) -> str:
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-def prose(notebook):
-    return "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-
-
-def text(cell):
+def text(cell: NotebookNode) -> str:
+    """All that a cell printed."""
     return "".join(o["text"] for o in cell.outputs if o.output_type == "stream")
+
+
+def is_complaint(output: NotebookNode) -> bool:
+    """Whether an output is a traceback or a warning."""
+    return output.output_type == "error" or output.get("name") == "stderr"
+
+
+def complaints(notebook: NotebookNode) -> list[NotebookNode]:
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    return [output for output in outputs if is_complaint(output)]
+
+
+# What a student sees
 
 
 @each_homework
 def test_each_exercise_has_its_card_its_stub_its_check_and_its_panel(name):
-    notebook = editions.committed(name)
-    sources = [c.source for c in code(notebook)]
-    for e in homework.exercises(name):
-        card = f"**{e.difficulty.capitalize()}, {e.minutes} minutes.** *What it is for:* {e.purpose}"
-        assert f"## {e.id} {e.title}\n\n{card}" in prose(notebook)
-        head = inspect.getsource(e.reference).split('"""')
-        stub = f'{head[0]}"""{head[1]}"""\n    # your code here\n    raise NotImplementedError'
+    notebook = lecturer_copies.committed(name)
+    sources = [cell.source for cell in code_cells(notebook)]
+
+    for exercise in homework.exercises(name):
+        # The card stands below the exercise's heading.
+        difficulty = exercise.difficulty.capitalize()
+        card = f"**{difficulty}, {exercise.minutes} minutes.** *What it is for:* {exercise.purpose}"
+        assert f"## {exercise.id} {exercise.title}\n\n{card}" in prose(notebook)
+
+        # The stub has the reference's head and docstring, and the check follows it.
+        head, docstring, *_ = inspect.getsource(exercise.reference).split('"""')
+        stub = f'{head}"""{docstring}"""\n    # your code here\n    raise NotImplementedError'
+        controls_below = f'check("{exercise.id}", {exercise.name})\npanel("{exercise.id}")'
         assert sources.count(stub) == 1
-        assert sources[sources.index(stub) + 1] == f'check("{e.id}", {e.name})\npanel("{e.id}")'
-        assert any(f'yours_or_reference("{e.id}", {e.name}' in source for source in sources)
+        assert sources[sources.index(stub) + 1] == controls_below
+
+        # What comes later works without an answer.
+        use = f'yours_or_reference("{exercise.id}", {exercise.name}'
+        assert any(use in source for source in sources)
+
+
+@each_homework
+def test_the_time_that_it_asks_for_is_that_of_its_exercises(name):
+    notebook = lecturer_copies.committed(name)
     minutes = int(re.search(r"\*\*Time\*\*: about (\d+) minutes", prose(notebook))[1])
+
     assert abs(minutes - sum(e.minutes for e in homework.exercises(name))) <= 15
 
 
 @each_homework
 def test_neither_answers_nor_reasons_can_be_read_in_the_notebook(name):
-    notebook = editions.committed(name)
+    notebook = lecturer_copies.committed(name)
     everything = json.dumps(notebook, ensure_ascii=False)
-    for key, (_, right, options) in controls.HOMEWORKS[name].QUIZZES.items():
-        assert f'quiz("{key}")' in [c.source for c in code(notebook)]
-        assert not any(reason in everything for reason in options.values())
-    for e in homework.exercises(name):
-        body = inspect.getsource(e.reference).split('"""')[2].strip()
+    sources = [cell.source for cell in code_cells(notebook)]
+
+    # The reasons of a question come with its answer, out of the package.
+    for key, (_, _, reasons) in controls.HOMEWORKS[name].QUIZZES.items():
+        assert f'quiz("{key}")' in sources
+        assert not any(reason in everything for reason in reasons.values())
+
+    # Nor is the last line of a reference there, which is where the answer is given.
+    for exercise in homework.exercises(name):
+        body = inspect.getsource(exercise.reference).split('"""')[2].strip()
         assert body.splitlines()[-1].strip() not in everything
 
 
 @each_homework
 def test_untouched_it_says_what_is_missing_and_uses_the_reference(name):
-    printed = run_notebooks.text_outputs(editions.committed(name))
-    for e in homework.exercises(name):
-        assert f"{e.id} not attempted: " in printed and f"{e.id} does not hold yet: " in printed
+    printed = run_notebooks.text_outputs(lecturer_copies.committed(name))
+
+    for exercise in homework.exercises(name):
+        assert f"{exercise.id} not attempted: " in printed
+        assert f"{exercise.id} does not hold yet: " in printed
+
+
+# With answers put in
 
 
 @each_homework
 def test_with_the_solutions_put_in_it_runs_and_prints_the_same(name):
-    untouched, filled = editions.committed(name), editions.solved(editions.committed(name))
-    run_notebooks.execute(filled, editions.NOTEBOOKS)
-    for before, after in zip(code(untouched), code(filled)):
-        assert not [o for o in after.outputs if o.output_type == "error" or o.get("name") == "stderr"]
-        if checked := re.match(r'check\("([\d.]+)"', after.source):
+    untouched = lecturer_copies.committed(name)
+    filled = lecturer_copies.solved(lecturer_copies.committed(name))
+    run_notebooks.execute(filled, lecturer_copies.NOTEBOOKS)
+
+    assert complaints(filled) == []
+    for before, after in zip(code_cells(untouched), code_cells(filled), strict=True):
+        checked = re.match(r'check\("([\d.]+)"', after.source)
+        if checked:
             assert text(after).startswith(f"{checked[1]} holds: ")
         else:
+            # Only the lines that tell of a missing answer are gone.
             missing = r"[\d.]+ does not hold yet: .*\n"
             assert re.sub(missing, "", text(before)) == text(after)
 
 
-WRONG = {  # an answer that fails, for each of the functions that a widget or a figure draws even if it is wrong
-    "kl_to_prior": "def kl_to_prior(mu, logvar):\n    return 0.5 * (mu**2 + logvar**2 - 1 - torch.log(logvar**2)).sum(1)",
-    "gap": "def gap(x, weights, noise_variance, mu, logvar):\n    return x.no_such_thing",
-    "beta_from_curve": "def beta_from_curve(rates, distortions, delta):\n    return -1.0",
-    "beta_loss": "def beta_loss(images, logits, mu, logvar, beta):\n    print('a loss')",
-    "three_terms": "def three_terms(q):\n    return q.mean(), q.mean()",
-    "gaussian_total_correlation": "def gaussian_total_correlation(covariance):\n    return covariance[0, 1]",
-    "mig": "def mig(information, entropies):\n    return information.max()",
-    "dci": "def dci(importance, errors):\n    return 1 / 0",
+# Answers that fail, for the functions that a widget or a figure draws even if they are wrong.
+WRONG = {
+    "kl_to_prior": """def kl_to_prior(mu, logvar):
+    return 0.5 * (mu**2 + logvar**2 - 1 - torch.log(logvar**2)).sum(1)""",
+    "gap": """def gap(x, weights, noise_variance, mu, logvar):
+    return x.no_such_thing""",
+    "beta_from_curve": """def beta_from_curve(rates, distortions, delta):
+    return -1.0""",
+    "beta_loss": """def beta_loss(images, logits, mu, logvar, beta):
+    print('a loss')""",
+    "three_terms": """def three_terms(q):
+    return q.mean(), q.mean()""",
+    "gaussian_total_correlation": """def gaussian_total_correlation(covariance):
+    return covariance[0, 1]""",
+    "mig": """def mig(information, entropies):
+    return information.max()""",
+    "dci": """def dci(importance, errors):
+    return 1 / 0""",
 }
 
 
 @each_homework
 def test_with_wrong_answers_it_runs_and_shows_no_traceback(name):
-    notebook = editions.committed(name)
-    wrong = [e for e in homework.exercises(name) if e.name in WRONG]
-    for cell in code(notebook):
-        cell.outputs, cell.source = [], WRONG.get(editions._defined(cell), cell.source)
-    run_notebooks.execute(notebook, editions.NOTEBOOKS)
-    assert not [o for c in code(notebook) for o in c.outputs if o.output_type == "error" or o.get("name") == "stderr"]
-    assert len(wrong) == 2 and all(f"{e.id} fails" in run_notebooks.text_outputs(notebook) for e in wrong)
+    notebook = lecturer_copies.committed(name)
+    for cell in code_cells(notebook):
+        cell.outputs = []
+        cell.source = WRONG.get(lecturer_copies.defined_function(cell), cell.source)
+    run_notebooks.execute(notebook, lecturer_copies.NOTEBOOKS)
+
+    # Each of them was judged, so the notebook did not stop before.
+    assert complaints(notebook) == []
+    wrong = [exercise for exercise in homework.exercises(name) if exercise.name in WRONG]
+    assert len(wrong) == 2
+    for exercise in wrong:
+        assert f"{exercise.id} fails" in run_notebooks.text_outputs(notebook)
 
 
-# Editions
+# The lecturer's copies
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tmp_path_factory) -> Path:
+    """The folder of a course that was made."""
     folder = tmp_path_factory.mktemp("homework") / "course"
-    assert editions.write(folder) == len(NAMES)
+    assert lecturer_copies.write(folder) == len(NAMES)
     return folder
+
+
+def source_in(course: Path, name: str) -> NotebookNode:
+    return nbformat.read(course / "source" / name / f"{name}.ipynb", as_version=4)
 
 
 def test_a_course_that_is_made_again_keeps_its_hidden_inputs(course):
     before = (course / "seeds.json").read_text()
-    editions.write(course)
+    lecturer_copies.write(course)
     assert (course / "seeds.json").read_text() == before
+
+    # Every exercise has three, and no two are the same.
     seeds = json.loads(before)
-    assert set(seeds) == {e.id for e in homework.exercises()}
-    assert len({s for drawn in seeds.values() for s in drawn}) == 3 * len(seeds)
+    drawn = [seed for of_exercise in seeds.values() for seed in of_exercise]
+    assert set(seeds) == {exercise.id for exercise in homework.exercises()}
+    assert len(set(drawn)) == 3 * len(seeds)
 
 
 @each_homework
-def test_the_source_has_regions_points_locked_tests_and_no_solution_button(course, name):
-    notebook = editions.nbformat.read(course / "source" / name / f"{name}.ipynb", as_version=4)
-    marks = {c.metadata["nbgrader"]["grade_id"]: c for c in notebook.cells if "nbgrader" in c.metadata}
-    for e in homework.exercises(name):
-        answer, test = marks[e.name], marks[f"test_{e.name}"]
-        assert answer.metadata["nbgrader"]["solution"] and answer.source.count("### BEGIN SOLUTION") == 1
+def test_the_source_has_regions_points_and_locked_tests(course, name):
+    cells = source_in(course, name).cells
+    marked = {c.metadata["nbgrader"]["grade_id"]: c for c in cells if "nbgrader" in c.metadata}
+
+    for exercise in homework.exercises(name):
+        answer = marked[exercise.name]
+        assert answer.metadata["nbgrader"]["solution"]
+        assert answer.source.count("### BEGIN SOLUTION") == 1
+
+        # As nbgrader's own check of the source runs it.
         names = {**vars(controls.HOMEWORKS[name]), "__name__": "__main__"}
-        exec(answer.source, names)  # as nbgrader's own check of the source runs it
-        assert names[e.name] is not e.reference
+        exec(answer.source, names)
+        assert names[exercise.name] is not exercise.reference
+
+        test = marked[f"test_{exercise.name}"]
         rules = test.metadata["nbgrader"]
-        assert rules["locked"] and rules["grade"] and rules["points"] == editions.POINTS[e.difficulty]
-        assert "### BEGIN HIDDEN TESTS" in test.source and ast.parse(test.source)
-    assert len([c for c in notebook.cells if re.match(r"panel|check", c.source) and 'panel("' in c.source]) >= 5
-    assert not any(re.search(r'panel\("[\d.]+"\)', c.source) for c in notebook.cells)
-    assert "The solution opens" not in prose(notebook) and "](../" not in prose(notebook)
+        assert rules["locked"]
+        assert rules["grade"]
+        assert rules["points"] == lecturer_copies.POINTS[exercise.difficulty]
+        assert "### BEGIN HIDDEN TESTS" in test.source
+        assert ast.parse(test.source)
+
+
+@each_homework
+def test_the_source_has_no_button_and_no_link_that_leads_to_a_solution(course, name):
+    notebook = source_in(course, name)
+    panels = run_notebooks.calls(notebook, "panel")
+
+    assert len(panels) >= 5
+    for panel in panels:
+        assert [ast.unparse(keyword) for keyword in panel.keywords] == ["solution=False"]
+    assert "The solution opens" not in prose(notebook)
+    assert "](../" not in prose(notebook)
 
 
 def test_one_answer_in_words_is_marked_by_hand_with_a_rubric(course):
-    notebook = editions.nbformat.read(course / "source" / "hw4_metrics" / "hw4_metrics.ipynb", as_version=4)
-    answer, = [c for c in notebook.cells if c.cell_type == "markdown" and "nbgrader" in c.metadata]
-    assert answer.metadata["nbgrader"]["points"] == 4 and answer.metadata["nbgrader"]["solution"]
+    cells = source_in(course, "hw4_metrics").cells
+    words = [cell for cell in cells if cell.cell_type == "markdown"]
+    (answer,) = [cell for cell in words if "nbgrader" in cell.metadata]
+    assert answer.metadata["nbgrader"]["points"] == 4
+    assert answer.metadata["nbgrader"]["solution"]
+
     rubric, _, model = answer.source.partition("them all**")
-    assert rubric.startswith("**Rubric for 4.3b**") and 80 <= len(model.split()) <= 150
-    assert not any(c.source.startswith("<details><summary>What a full answer has") for c in notebook.cells)
+    assert rubric.startswith("**Rubric for 4.3b**")
+    assert 80 <= len(model.split()) <= 150
+
+    # The rubric for those who learn alone is gone.
+    assert not any(cell.source.startswith("<details><summary>What a full") for cell in cells)
 
 
 @each_homework
-def test_the_solutions_edition_holds_every_reference(course, name):
-    everything = (course / "solutions" / f"{name}.ipynb").read_text()
-    assert "raise NotImplementedError" not in [line.strip() for line in json.dumps(everything).split("\\\\n")]
-    last_lines = [inspect.getsource(e.reference).splitlines()[-1] for e in homework.exercises(name)]
-    assert all(json.dumps(line, ensure_ascii=False)[1:-1] in everything for line in last_lines)
+def test_the_worked_solutions_hold_every_reference(course, name):
+    notebook = nbformat.read(course / "solutions" / f"{name}.ipynb", as_version=4)
+    sources = [cell.source for cell in code_cells(notebook)]
+    assert not any("raise NotImplementedError" in source for source in sources)
+
+    for exercise in homework.exercises(name):
+        assert inspect.getsource(exercise.reference).rstrip() in sources

@@ -1,26 +1,37 @@
-"""The editions of the homework, all from the committed notebooks: `python -m helpers.homework.editions FOLDER`.
+"""The lecturer's copies of the homework: `python -m helpers.tools.lecturer_copies FOLDER`.
 
-FOLDER becomes a course for nbgrader: `source/` with solutions, points and hidden tests, to make the students' copies
-from; `solutions/` with worked solutions, to read; the configuration; and the seeds of the hidden inputs, which stay the
-same when the folder is made again. The lecturer keeps the folder; students see what `nbgrader generate_assignment` makes.
+All are made from the committed notebooks. FOLDER becomes a course for nbgrader: `source/` with
+solutions, points and hidden tests, to make the students' copies from; `solutions/` with worked
+solutions, to read; the configuration; and the seeds of the hidden inputs, which stay the same when
+the folder is made again. The lecturer keeps the folder; students see what `nbgrader
+generate_assignment` makes.
 """
 
 import ast
+import copy
 import inspect
 import json
 import re
 import secrets
 import sys
 import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from nbformat import NotebookNode, v4
 
 from helpers import homework
 from helpers.homework.controls import HOMEWORKS
+from helpers.homework.engine import Exercise
+from helpers.tools.cells import called, parsed
 
-NOTEBOOKS = Path(__file__).parent.parent.parent / "notebooks" / "homework"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks" / "homework"
 POINTS = {"easy": 2, "medium": 3, "hard": 4}
+
+# Hidden inputs for each exercise.
+HIDDEN = 3
 
 CONFIG = '''"""Made by `make homework`. What nbgrader does with this course."""
 
@@ -28,7 +39,8 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "disentangling-vaes"
 c.ClearSolutions.code_stub = {"python": "# your code here\\nraise NotImplementedError"}
 c.ClearSolutions.text_stub = "**Your answer:** *(write here)*"
-c.Execute.timeout = 60  # seconds a cell, then the next one; a check stops an endless answer after 10 by itself
+c.Execute.timeout = 60  # seconds a cell, then the next one; \
+a check stops an endless answer after 10 by itself
 '''
 
 TEST = """# {id}: {points} points
@@ -36,7 +48,8 @@ from helpers.homework import require
 require("{id}", {name})
 ### BEGIN HIDDEN TESTS
 import os as _os, sys as _sys
-_sys.path[:] = [p for p in _sys.path if p and _os.path.abspath(p) != _os.getcwd()]  # no file beside the notebook
+_sys.path[:] = [p for p in _sys.path if p and _os.path.abspath(p) != _os.getcwd()]  \
+# no file beside the notebook
 for _name in [n for n in _sys.modules if n.split(".")[0] == "helpers"]:
     del _sys.modules[_name]  # nor anything that the notebook did to the package
 from helpers.homework import require
@@ -45,125 +58,296 @@ for _seed in {seeds}:
 ### END HIDDEN TESTS"""
 
 
-def committed(name):
-    """The student's notebook as it lies in the project."""
+# The copies
+
+
+def committed(name: str) -> NotebookNode:
+    """The student's notebook as it lies in the project.
+
+    name: of the homework, such as "hw1_elbo".
+    """
     return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
 
-def solved(notebook):
-    """The notebook with every stub replaced by the reference's source; its outputs are taken out."""
+def solved(notebook: NotebookNode) -> NotebookNode:
+    """A copy of the notebook with the reference's source in place of every stub, without outputs.
+
+    notebook: as it is committed.
+    """
     return _rewritten(notebook, _whole)
 
 
-def source(notebook, seeds):
-    """The notebook as nbgrader's source: solution regions, a locked test after each exercise, a written answer to mark.
+def worked(notebook: NotebookNode) -> NotebookNode:
+    """A copy with everything solved: the stubs as in `solved`, and the answers in words too.
 
-    seeds: exercise -> the seeds of the hidden inputs.
+    notebook: as it is committed.
     """
-    notebook = _rewritten(notebook, _with_region)
-    exercises, cells = {e.name: e for e in homework.exercises()}, []
+    notebook = solved(notebook)
     for cell in notebook.cells:
-        name = _defined(cell)
-        question = next((key for key in _written() if f"Your answer to {key}:" in cell.source), None)
-        if cell.source.startswith("<details><summary>What a full answer has"):
-            continue  # the rubric is for those who learn alone; here it is in the lecturer's copy
-        if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\s+The\s+solution\s+opens[^.]*\.", "", cell.source)
-        if cell.cell_type == "code":
-            cell.source = re.sub(r'^panel\("([\d.]+)"\)', r'panel("\1", solution=False)', cell.source, flags=re.MULTILINE)
-        if name in exercises:
-            cell.metadata["nbgrader"] = _marks(name, solution=True)
+        question = _question(cell)
         if question:
             cell.source = _model_answer(question)
-            points = sum(points for points, _ in _written()[question]["rubric"])
-            cell.metadata["nbgrader"] = _marks(f"written_{question}", "markdown", solution=True, grade=True, points=points)
+
+    return notebook
+
+
+def source(notebook: NotebookNode, seeds: Mapping[str, Sequence[int]]) -> NotebookNode:
+    """A copy of the notebook as nbgrader's source.
+
+    notebook: as it is committed.
+    seeds: of the hidden inputs, by the exercise's id.
+
+    Returns it with the answers in solution regions, a locked test after each check, the answer in
+    words to be marked by hand, and no button or word that leads to a solution.
+    """
+    notebook = _rewritten(notebook, _with_region)
+    by_id = {exercise.id: exercise for exercise in homework.exercises()}
+    by_name = {exercise.name: exercise for exercise in homework.exercises()}
+
+    cells = []
+    for cell in notebook.cells:
+        # The rubric is for those who learn alone; here it stands with the model answer.
+        if cell.source.startswith("<details><summary>What a full answer has"):
+            continue
+
+        if cell.cell_type == "code":
+            cell.source = _without_solution_button(cell.source)
+        else:
+            cell.source = re.sub(r"\s+The\s+solution\s+opens[^.]*\.", "", cell.source)
+
+        # What a student writes: a function, or an answer in words.
+        name = defined_function(cell)
+        if name and name in by_name:
+            cell.metadata["nbgrader"] = _rules(name, solution=True)
+        question = _question(cell)
+        if question:
+            _make_written(cell, question)
         cells.append(cell)
-        check = re.match(r'check\("([\d.]+)"', cell.source)
-        if check:
-            exercise = next(e for e in exercises.values() if e.id == check[1])
-            test = TEST.format(id=exercise.id, name=exercise.name, seeds=seeds[exercise.id], points=POINTS[exercise.difficulty])
-            test = nbformat.v4.new_code_cell(test, id=f"test-{exercise.name.replace('_', '-')}")
-            test.metadata["nbgrader"] = _marks(f"test_{exercise.name}", grade=True, locked=True,
-                                               points=POINTS[exercise.difficulty])
-            cells.append(test)
+
+        # What the function is worth.
+        checked = _checked(cell)
+        if checked:
+            cells.append(_test(by_id[checked], seeds[checked]))
+
     notebook.cells = cells
     return notebook
 
 
-def _whole(exercise, stub):
-    """The whole reference, in place of a stub."""
-    return inspect.getsource(exercise.reference).rstrip()
+# From a stub to an answer
 
 
-def _with_region(exercise, stub):
-    """The stub's head and the reference's body in a solution region of nbgrader."""
-    whole = inspect.getsource(exercise.reference).rstrip()
-    head, _, body = whole.partition('"""')
-    text, _, body = body.partition('"""\n')
-    return f'{head}"""{text}"""\n    ### BEGIN SOLUTION\n{body}\n    ### END SOLUTION'
+def _rewritten(notebook: NotebookNode, answer: Callable[[Exercise], str]) -> NotebookNode:
+    """A copy without outputs, with these answers in place of stubs."""
+    notebook = copy.deepcopy(notebook)
+    exercises = {exercise.name: exercise for exercise in homework.exercises()}
 
-
-def _rewritten(notebook, replace):
-    notebook = nbformat.from_dict(json.loads(json.dumps(notebook)))
-    exercises = {e.name: e for e in homework.exercises()}
     for cell in notebook.cells:
+        # The series lies elsewhere, so a link to it would lead nowhere.
         if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\[([^\]]*)\]\(\.\./\w+\.ipynb\)", r"\1", cell.source)  # the series lies elsewhere
-        else:
-            cell.outputs, cell.execution_count = [], None
-            if _defined(cell) in exercises:
-                cell.source = replace(exercises[_defined(cell)], cell.source)
+            cell.source = re.sub(r"\[([^\]]*)\]\(\.\./\w+\.ipynb\)", r"\1", cell.source)
+            continue
+
+        cell.outputs = []
+        cell.execution_count = None
+        name = defined_function(cell)
+        if name in exercises:
+            cell.source = answer(exercises[name])
+
     return notebook
 
 
-def _defined(cell):
-    """The name of the one function that a code cell holds and nothing else; None for other cells."""
+def _whole(exercise: Exercise) -> str:
+    """The source of the reference."""
+    return inspect.getsource(exercise.reference).rstrip()
+
+
+def _with_region(exercise: Exercise) -> str:
+    """The source of the reference, all below its docstring in a solution region of nbgrader."""
+    whole = _whole(exercise)
+    function = ast.parse(whole).body[0]
+    assert isinstance(function, ast.FunctionDef)
+
+    # The student gets the head and the docstring, and writes the rest.
+    lines = whole.split("\n")
+    docstring_ends = function.body[0].end_lineno
+    head = lines[:docstring_ends]
+    body = lines[docstring_ends:]
+
+    return "\n".join([*head, "    ### BEGIN SOLUTION", *body, "    ### END SOLUTION"])
+
+
+# What stands in a cell
+
+
+def defined_function(cell: NotebookNode) -> str | None:
+    """The name of the one function that a code cell holds and nothing else; None for others.
+
+    cell: of any kind.
+    """
     if cell.cell_type != "code":
         return None
-    body = ast.parse(cell.source).body
-    return body[0].name if len(body) == 1 and isinstance(body[0], ast.FunctionDef) else None
+
+    body = parsed(cell.source).body
+    if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
+        return None
+
+    return body[0].name
 
 
-def _marks(grade_id, cell_type="code", solution=False, grade=False, locked=False, points=None):
-    marks = {"schema_version": 3, "grade_id": grade_id.replace(".", "_"), "cell_type": cell_type, "solution": solution,
-             "grade": grade, "locked": locked, "task": False}
-    return marks | ({"points": points} if grade else {})
+def _checked(cell: NotebookNode) -> str | None:
+    """The id of the exercise that a cell checks in its first statement; None if it checks none."""
+    statements = parsed(cell.source).body if cell.cell_type == "code" else []
+    call = called(statements[0], "check") if statements else None
+
+    return ast.literal_eval(call.args[0]) if call else None
 
 
-def _written():
-    return {key: text for module in HOMEWORKS.values() for key, text in getattr(module, "WRITTEN", {}).items()}
+def _without_solution_button(source: str) -> str:
+    """A code cell whose panels have no button that opens the solution."""
+    for statement in parsed(source).body:
+        call = called(statement, "panel")
+        if call is None or call.keywords:
+            continue
+
+        # It is rewritten as text, since a syntax tree would lose the comments around it.
+        written = ast.get_source_segment(source, call)
+        if written:
+            source = source.replace(written, f"{written.removesuffix(')')}, solution=False)")
+
+    return source
 
 
-def _model_answer(key):
-    text = _written()[key]
-    rubric = "\n".join(f"- {points} point{'s' * (points > 1)}: {words}" for points, words in text["rubric"])
-    answer = textwrap.fill(text["model"], 120)
-    return f"**Rubric for {key}**\n\n{rubric}\n\n**An answer that gets them all**\n\n{answer}"
+def _question(cell: NotebookNode) -> str | None:
+    """The key of the question to which a cell is the answer in words; None if it is to none."""
+    for key in _written():
+        if f"Your answer to {key}:" in cell.source:
+            return key
+
+    return None
 
 
-def write(folder):
-    """Write the course into this folder. Returns how many notebooks."""
+# What nbgrader reads
+
+
+def _test(exercise: Exercise, seeds: Sequence[int]) -> NotebookNode:
+    """The locked cell that gives an exercise its points."""
+    points = POINTS[exercise.difficulty]
+    source = TEST.format(id=exercise.id, name=exercise.name, points=points, seeds=seeds)
+
+    test = v4.new_code_cell(source, id=f"test-{exercise.name.replace('_', '-')}")
+    test.metadata["nbgrader"] = _rules(f"test_{exercise.name}", points=points, locked=True)
+
+    return test
+
+
+def _make_written(cell: NotebookNode, question: str) -> None:
+    """Make a cell the model answer to a question, which is marked by hand in the student's copy."""
+    points = sum(points for points, _ in _written()[question]["rubric"])
+
+    cell.source = _model_answer(question)
+    cell.metadata["nbgrader"] = _rules(
+        f"written_{question}", cell_type="markdown", solution=True, points=points
+    )
+
+
+def _rules(
+    grade_id: str,
+    *,
+    cell_type: str = "code",
+    solution: bool = False,
+    locked: bool = False,
+    points: int | None = None,
+) -> dict[str, Any]:
+    """What nbgrader does with a cell; one without points is not graded."""
+    rules = {
+        "schema_version": 3,
+        "grade_id": grade_id.replace(".", "_"),
+        "cell_type": cell_type,
+        "solution": solution,
+        "grade": points is not None,
+        "locked": locked,
+        "task": False,
+    }
+    return rules if points is None else rules | {"points": points}
+
+
+# Answers in words
+
+
+def _written() -> dict[str, dict[str, Any]]:
+    """The questions of all homeworks that are answered in words, by their keys."""
+    questions: dict[str, dict[str, Any]] = {}
+    for module in HOMEWORKS.values():
+        questions |= getattr(module, "WRITTEN", {})
+
+    return questions
+
+
+def _model_answer(key: str) -> str:
+    """The rubric of a question, and an answer that gets all of its points."""
+    question = _written()[key]
+
+    # One line for each thing that an answer has to say.
+    rubric = []
+    for points, words in question["rubric"]:
+        plural = "s" if points > 1 else ""
+        rubric.append(f"- {points} point{plural}: {words}")
+
+    parts = [
+        f"**Rubric for {key}**",
+        "\n".join(rubric),
+        "**An answer that gets them all**",
+        textwrap.fill(question["model"], 120),
+    ]
+    return "\n\n".join(parts)
+
+
+# The course
+
+
+def write(folder: Path | str) -> int:
+    """Write the course.
+
+    folder: is made if there is none; the seeds of one that exists stay.
+
+    Returns how many homeworks it has.
+    """
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
-    path = folder / "seeds.json"
-    seeds = json.loads(path.read_text()) if path.exists() else {}
-    for exercise in homework.exercises():
-        seeds.setdefault(exercise.id, [secrets.randbelow(10**9) for _ in range(3)])
-    path.write_text(json.dumps(seeds, indent=1))
+    seeds = _seeds(folder / "seeds.json")
     (folder / "nbgrader_config.py").write_text(CONFIG)
+
+    # nbgrader looks for a notebook in a folder of its own name.
     (folder / "solutions").mkdir(exist_ok=True)
     for name in HOMEWORKS:
         (folder / "source" / name).mkdir(parents=True, exist_ok=True)
-        nbformat.write(source(committed(name), seeds), folder / "source" / name / f"{name}.ipynb")
-        worked = solved(committed(name))
-        for cell in worked.cells:
-            for key in _written():
-                if f"Your answer to {key}:" in cell.source:
-                    cell.source = _model_answer(key)
-        nbformat.write(worked, folder / "solutions" / f"{name}.ipynb")
+        graded = source(committed(name), seeds)
+        nbformat.write(graded, folder / "source" / name / f"{name}.ipynb")
+
+        nbformat.write(worked(committed(name)), folder / "solutions" / f"{name}.ipynb")
+
     return len(HOMEWORKS)
 
 
+def _seeds(path: Path) -> dict[str, list[int]]:
+    """The seeds in a file, by the exercise's id; what it lacks is drawn and written there."""
+    seeds = json.loads(path.read_text()) if path.exists() else {}
+    for exercise in homework.exercises():
+        if exercise.id not in seeds:
+            seeds[exercise.id] = [secrets.randbelow(10**9) for _ in range(HIDDEN)]
+
+    path.write_text(json.dumps(seeds, indent=1))
+    return seeds
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the course into the folder that is named, by default into course/, and say so."""
+    folder = arguments[0] if arguments else "course"
+    print(
+        f"{write(folder)} homeworks are in {folder}/: source/ for nbgrader, solutions/ to read. "
+        "Keep the folder to yourself."
+    )
+
+
 if __name__ == "__main__":
-    target = sys.argv[1] if len(sys.argv) > 1 else "course"
-    print(f"{write(target)} homeworks are in {target}/: source/ for nbgrader, solutions/ to read. Keep the folder to yourself.")
+    main(sys.argv[1:])
