@@ -1,73 +1,90 @@
-"""For all tests, those of notebooks included: no network, and nbval taught about widgets and their controls."""
+"""For all tests, those of notebooks included: no network, and nbval taught about widgets."""
 
 import os
-import re
 import runpy
 from pathlib import Path
 
 import pytest
 from nbval.plugin import IPyNbFile
 
-# Kernels are processes of their own: they find the block on their PYTHONPATH, this process runs it here.
-OFFLINE = Path(__file__).parent / "tests" / "offline"
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
+from run_notebooks import calls
+
+TESTS = Path(__file__).parent / "tests"
+
+# Kernels are processes of their own: they find the block on their PYTHONPATH; here it is run.
+OFFLINE = TESTS / "offline"
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")])
+)
 runpy.run_path(str(OFFLINE / "sitecustomize.py"))
 
-next_message = IPyNbFile.get_kernel_message
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# What the kernel runs after the last cell of a notebook.
+DRIVE = f"""
+import sys
+sys.path.insert(0, {str(TESTS)!r})
+import drive
+from helpers import legibility
+_panels = drive.panels()
+_wrong = drive.every_control(_panels, legibility.unreadable)[0]
+assert not _wrong, "\\n".join(_wrong)
+"""
 
 
-def get_kernel_message(self, timeout=None, stream="iopub"):
-    """Leave out widgets, which are not saved, and what an Output widget captures, which JupyterLab shows inside it.
-
-    An Output widget asks for the capture by setting its state `msg_id` to the request whose output it wants.
-    """
-    captured = self.__dict__.setdefault("captured_requests", {})  # widget -> request
-    while True:
-        message = next_message(self, timeout, stream)
-        kind, content = message["msg_type"], message["content"]
-        if kind.startswith("comm_"):
-            state = content["data"].get("state", {})
-            if "msg_id" in state:
-                captured[content["comm_id"]] = state["msg_id"]
-        is_output = kind in ("stream", "display_data", "execute_result", "error", "clear_output")
-        is_captured = message["parent_header"].get("msg_id") in filter(None, captured.values())
-        is_widget = "application/vnd.jupyter.widget-view+json" in content.get("data", {})
-        if not is_output or not (is_captured or is_widget):
-            return message
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    """What nbval collects as a notebook becomes one of our `Notebook`s."""
+    found = yield
+    return [
+        Notebook.from_parent(parent, path=file_path) if isinstance(one, IPyNbFile) else one
+        for one in found
+    ]
 
 
-IPyNbFile.get_kernel_message = get_kernel_message
+class Notebook(IPyNbFile):
+    """A notebook as nbval tests it, with two differences, both about widgets."""
+
+    def get_kernel_message(self, timeout=None, stream="iopub"):
+        """The next message that does not show a widget.
+
+        nbval counts a widget among the outputs of its cell, by its text. But widgets are not saved
+        in our notebooks, so that there is nothing to compare it with. (It would count what an
+        Output widget captures as well; the notebooks have none, as test_reading.py asks.)
+        """
+        while True:
+            message = super().get_kernel_message(timeout, stream)
+            if WIDGET not in message["content"].get("data", {}):
+                return message
+
+    def collect(self):
+        """The cells, and then the controls, in the kernel that has run the cells."""
+        yield from super().collect()
+        yield Controls.from_parent(self, name="controls")
 
 
 class Controls(pytest.Item):
-    """One more test of a notebook, after its last cell and in the kernel that has run them: each control of its widgets
-    goes through its range."""
+    """One more test of a notebook: each control of its widgets goes through its range."""
 
     def runtest(self):
-        code = (f"import sys; sys.path.insert(0, {str(OFFLINE.parent)!r}); import drive; from helpers import plots\n"
-                "_panels = drive.panels(); _wrong = drive.every_control(_panels, plots.unreadable)[0]\n"
-                "assert not _wrong, '\\n'.join(_wrong)")
         reply = self.parent.kernel.kc.execute_interactive(
-            code, silent=True, allow_stdin=False, timeout=self.config.option.nbval_cell_timeout,
-            user_expressions={"panels": "len(_panels)"}, output_hook=lambda message: None)["content"]
+            DRIVE,
+            silent=True,
+            allow_stdin=False,
+            timeout=self.config.option.nbval_cell_timeout,
+            user_expressions={"panels": "len(_panels)"},
+            output_hook=lambda message: None,
+        )["content"]
         assert reply["status"] == "ok", reply.get("evalue") or reply
-        source = "\n".join(cell.source for cell in self.parent.nb.cells if cell.cell_type == "code")
+
+        # Without this, a widget that was not found would not be missed.
         found = int(reply["user_expressions"]["panels"]["data"]["text/plain"])
-        assert found >= len(re.findall(r"^ *explore\(", source, re.MULTILINE)), f"only {found} widgets were found"
+        wanted = len(calls(self.parent.nb, "explore"))
+        assert found >= wanted, f"only {found} of {wanted} widgets were found"
 
     def repr_failure(self, excinfo):
+        """The sentences alone: where in this file they were raised helps nobody."""
         return str(excinfo.value)
 
     def reportinfo(self):
         return self.path, 0, f"{self.path.name}::controls"
-
-
-cells = IPyNbFile.collect
-
-
-def collect(self):
-    yield from cells(self)
-    yield Controls.from_parent(self, name="controls")
-
-
-IPyNbFile.collect = collect

@@ -2,23 +2,34 @@
 
 import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import ipywidgets
 from IPython.display import display
 
 from helpers.homework import hw1_elbo, hw2_beta_vae, hw3_beta_tcvae, hw4_metrics
-from helpers.homework.engine import Verdict, examine
+from helpers.homework.engine import Exercise, Verdict, examine
+from helpers.widgets import Choice
 
-HOMEWORKS = {"hw1_elbo": hw1_elbo, "hw2_beta_vae": hw2_beta_vae, "hw3_beta_tcvae": hw3_beta_tcvae,
-             "hw4_metrics": hw4_metrics}
+HOMEWORKS = {
+    "hw1_elbo": hw1_elbo,
+    "hw2_beta_vae": hw2_beta_vae,
+    "hw3_beta_tcvae": hw3_beta_tcvae,
+    "hw4_metrics": hw4_metrics,
+}
 _EXERCISES = {e.id: e for module in HOMEWORKS.values() for e in module.EXERCISES}
 _QUIZZES = {key: q for module in HOMEWORKS.values() for key, q in module.QUIZZES.items()}
+
+_HINTS = ("First hint", "Second hint", "A worked line")
 
 
 @dataclass
 class _Progress:
+    """What a learner has done about an exercise since the notebook was started."""
+
     attempted: bool = False
     hints: int = 0
 
@@ -26,134 +37,211 @@ class _Progress:
 _PROGRESS = {id: _Progress() for id in _EXERCISES}
 
 
-def exercises(homework=None):
-    """All exercises in their order, or those of one homework such as "hw1_elbo"."""
-    return list(_EXERCISES.values()) if homework is None else list(HOMEWORKS[homework].EXERCISES)
+def exercises(homework: str | None = None) -> list[Exercise]:
+    """All exercises in their order, or those of one homework.
+
+    homework: a key of `HOMEWORKS`, such as "hw1_elbo"; None for all.
+    """
+    if homework is None:
+        return list(_EXERCISES.values())
+
+    return list(HOMEWORKS[homework].EXERCISES)
 
 
-def exercise(id):
+def exercise(id: str) -> Exercise:
+    """The exercise of this id, such as "1.2".
+
+    Raises ValueError if there is none.
+    """
     if id not in _EXERCISES:
         raise ValueError(f"there is no exercise {id!r}; there are {', '.join(_EXERCISES)}")
+
     return _EXERCISES[id]
 
 
-def check(id, function, seed=None):
-    """Print one line: the function holds, is not attempted, or fails and why. A seed repeats the inputs of a failure."""
+# Verdicts. `function` is what a learner has written, and `seed` draws its inputs.
+
+
+def check(id: str, function: Any, seed: int | None = None) -> None:
+    """Print one line: the function holds, is not attempted, or fails and why.
+
+    seed: of the inputs, to repeat those of a failure; None for new ones.
+    """
     print(_line(id, verdict(id, function, seed)))
 
 
-def verdict(id, function, seed=None):
+def verdict(id: str, function: Any, seed: int | None = None) -> Verdict:
     """What `check` prints, as a `Verdict`; a failure or a success counts as an attempt."""
     found = examine(exercise(id), function, seed)
-    _PROGRESS[id].attempted |= found.status != "not attempted"
+    if found.status != "not attempted":
+        _PROGRESS[id].attempted = True
+
     return found
 
 
-def require(id, function, seed=None):
-    """For grading: raise AssertionError with the line of `check`, unless the function holds."""
+def require(id: str, function: Any, seed: int | None = None) -> None:
+    """Nothing if the function holds: this is for grading.
+
+    Raises AssertionError with the line of `check` if it does not.
+    """
     found = verdict(id, function, seed)
     assert found.status == "holds", _line(id, found)
 
 
-def yours_or_reference(id, function, even_wrong=False):
+def yours_or_reference(id: str, function: Any, *, even_wrong: bool = False) -> Callable[..., Any]:
     """The learner's function if it holds, else the reference, and a line that says so.
 
-    even_wrong: for pictures, also a function that fails, as long as it returns something for every input of the check.
+    even_wrong: for pictures, also a function that fails, as long as it returns something of the
+      right shape for every input of the check.
     """
     found = verdict(id, function)
-    if found.status == "holds" or even_wrong and found.status == "fails" and found.runs:
+    can_be_drawn = even_wrong and found.status == "fails" and found.runs
+    if found.status == "holds" or can_be_drawn:
         return function
+
     print(f"{id} does not hold yet: from here on this notebook uses the reference in its place.")
     return exercise(id).reference
 
 
-def hint(id):
+# Help
+
+
+def hint(id: str) -> None:
     """Print the next hint: the first, the second, then a worked line."""
     print(_next_hint(id))
 
 
-def solution(id, show_me=False):
+def solution(id: str, show_me: bool = False) -> None:
     """Print the reference, after an attempt or on an explicit `show_me=True`."""
     print(_solution(id, show_me))
 
 
-def panel(id, solution=True, namespace=None):
-    """Buttons for one exercise: Check, Hint and, unless turned off, Solution. Reached by Tab, pressed by Space or Enter.
+def panel(id: str, solution: bool = True, *, namespace: dict[str, Any] | None = None) -> None:
+    """Display buttons for one exercise: Check, Hint and Solution.
 
-    The function is looked up by its name in the notebook at the moment the button is pressed.
+    solution: whether there is a button for the solution; graded copies have none.
+    namespace: where the learner's function is looked up by its name, at the moment when a button
+      is pressed; None for the notebook that runs.
+
+    The buttons are reached by Tab and pressed by Space or Enter.
     """
-    name, namespace = exercise(id).name, vars(sys.modules["__main__"]) if namespace is None else namespace
-    answer = ipywidgets.HTML()
+    if namespace is None:
+        namespace = vars(sys.modules["__main__"])
 
-    def say(text):
-        show_me.layout.display = "none"
-        answer.value = _spoken(text)
+    display(_ExercisePanel(exercise(id), solution, namespace))
 
-    def pressed_check(_):
-        if name in namespace:
-            say(_line(id, verdict(id, namespace[name])))
+
+class _ExercisePanel(ipywidgets.VBox):
+    """Buttons in a row, and below them the answer to the one that was pressed last."""
+
+    def __init__(self, exercise: Exercise, solution: bool, namespace: dict[str, Any]) -> None:
+        self.exercise = exercise
+        self.namespace = namespace
+        self.answer = ipywidgets.HTML()
+
+        check = _button("Check", f"Check, exercise {exercise.id}", self._on_check)
+        hint = _button("Hint", f"Hint, exercise {exercise.id}", self._on_hint)
+        reveal = _button("Solution", f"Solution, exercise {exercise.id}", self._on_solution)
+
+        # "Show me" is seen only while a solution has been asked for without an attempt.
+        without = f"Solution without an attempt, exercise {exercise.id}"
+        self.show_me = _button("Show me", without, self._on_show_me)
+        self.show_me.layout.display = "none"
+
+        buttons = [check, hint, reveal, self.show_me] if solution else [check, hint]
+        super().__init__([ipywidgets.HBox(buttons), self.answer])
+
+    def _say(self, text: str) -> None:
+        self.show_me.layout.display = "none"
+        self.answer.value = _spoken(text)
+
+    def _on_check(self, button: ipywidgets.Button) -> None:
+        name = self.exercise.name
+        if name in self.namespace:
+            found = verdict(self.exercise.id, self.namespace[name])
         else:
-            say(_line(id, Verdict("not attempted", f"there is no function `{name}` yet: run its cell first.")))
+            absent = f"there is no function `{name}` yet: run its cell first."
+            found = Verdict("not attempted", absent)
 
-    def pressed_solution(_):
-        say(_solution(id))
-        show_me.layout.display = "none" if _PROGRESS[id].attempted else ""  # after an attempt it is not needed
+        self._say(_line(self.exercise.id, found))
 
-    buttons = [ipywidgets.Button(description=text, tooltip=f"{text}, exercise {id}")
-               for text in ("Check", "Hint", "Solution")]
-    show_me = ipywidgets.Button(description="Show me", tooltip=f"Solution without an attempt, exercise {id}",
-                                layout={"display": "none"})
-    for button, pressed in zip(buttons, (pressed_check, lambda _: say(_next_hint(id)), pressed_solution)):
-        button.on_click(pressed)
-    show_me.on_click(lambda _: say(_solution(id, show_me=True)))
-    display(ipywidgets.VBox([ipywidgets.HBox([*buttons, show_me] if solution else buttons[:2]), answer]))
+    def _on_hint(self, button: ipywidgets.Button) -> None:
+        self._say(_next_hint(self.exercise.id))
+
+    def _on_solution(self, button: ipywidgets.Button) -> None:
+        self._say(_solution(self.exercise.id))
+        if not _PROGRESS[self.exercise.id].attempted:
+            self.show_me.layout.display = ""
+
+    def _on_show_me(self, button: ipywidgets.Button) -> None:
+        self._say(_solution(self.exercise.id, show_me=True))
 
 
-def quiz(key):
-    """A question with its options; committing to one shows a reason for every option."""
+def _button(text: str, tooltip: str, pressed: Callable[[Any], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=text, tooltip=tooltip)
+    button.on_click(pressed)
+    return button
+
+
+def quiz(key: str) -> None:
+    """A question with its options; committing to one shows a reason for every option.
+
+    key: for instance "4.A", the first question of homework 4.
+
+    Raises ValueError for a key without a question.
+    """
     if key not in _QUIZZES:
         raise ValueError(f"there is no question {key!r}; there are {', '.join(_QUIZZES)}")
-    question, right, options = _QUIZZES[key]
-    letters = "ABCDEF"[:len(options)]
-    print(f"Question {key}: {question}")
-    for letter, option in zip(letters, options):
-        print(f"  {letter}  {option}")
-    choice = ipywidgets.ToggleButtons(options=list(letters), description="I choose", value=None,
-                                      style={"button_width": "4em"})
-    commit, answer = ipywidgets.Button(description="Commit", disabled=True), ipywidgets.HTML()
+    question, right, reasons = _QUIZZES[key]
 
-    def committed(_):
-        choice.disabled = commit.disabled = True
-        lines = [f"You chose {choice.value}. " + ("So it is." if choice.value == right else f"It is {right}.")]
-        lines += [f"{letter}  {'right' if letter == right else 'wrong'}: {why}"
-                  for letter, why in zip(letters, options.values())]
-        answer.value = _spoken("\n".join(lines))
+    # `reasons` leads from each option to why it is right or wrong.
+    def respond(choice: Choice) -> str:
+        lines = [
+            f"You chose {choice.compared(right)}",
+            *choice.explained(right, list(reasons.values())),
+        ]
+        return _spoken("\n".join(lines))
 
-    choice.observe(lambda change: setattr(commit, "disabled", change["new"] is None), "value")
-    commit.on_click(committed)
-    display(ipywidgets.VBox([ipywidgets.HBox([choice, commit]), answer]))
+    choice = Choice(f"Question {key}: {question}", list(reasons), label="I choose", respond=respond)
+    row = ipywidgets.HBox([choice.buttons, choice.commit])
+    display(ipywidgets.VBox([row, choice.answer]))
 
 
-def _spoken(text):
-    """Text for an HTML widget that keeps its line breaks; code in a fixed width. Screen readers read it when it changes."""
+# Texts
+
+
+def _spoken(text: str) -> str:
+    """Text for an HTML widget, which a screen reader reads out when it changes.
+
+    Line breaks are kept, and code stands in a fixed width.
+    """
     family = "monospace" if text.startswith("def ") else "inherit"
     style = f"white-space: pre-wrap; line-height: 1.4; max-width: 60em; font-family: {family}"
     return f'<div role="status" style="{style}">{escape(text)}</div>'
 
 
-def _line(id, found):
-    return f"{id} {found.status}{' ' if found.sentence.startswith('(') else ': '}{found.sentence}"
+def _line(id: str, found: Verdict) -> str:
+    """A verdict in one line."""
+    gap = " " if found.sentence.startswith("(") else ": "
+    return f"{id} {found.status}{gap}{found.sentence}"
 
 
-def _next_hint(id):
-    hints, progress = exercise(id).hints, _PROGRESS[id]
+def _next_hint(id: str) -> str:
+    """The next hint; the last one again, once all have been given."""
+    hints = exercise(id).hints
+    progress = _PROGRESS[id]
+
     number = min(progress.hints, len(hints) - 1)
     progress.hints += 1
-    return f"{('First hint', 'Second hint', 'A worked line')[number]}: {hints[number]}"
+    return f"{_HINTS[number]}: {hints[number]}"
 
 
-def _solution(id, show_me=False):
+def _solution(id: str, show_me: bool = False) -> str:
+    """The source of the reference, or how to come by it."""
     if _PROGRESS[id].attempted or show_me:
         return inspect.getsource(exercise(id).reference)
-    return (f"The solution of {id} opens after an attempt. To see it without one, press Show me, or call "
-            f'solution("{id}", show_me=True).')
+
+    return (
+        f"The solution of {id} opens after an attempt. To see it without one, press Show me, or "
+        f'call solution("{id}", show_me=True).'
+    )

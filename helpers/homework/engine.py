@@ -1,284 +1,278 @@
-"""What the exercises have in common: what an exercise is, how an answer is judged, and what is said about it.
+"""What an exercise is, and how an answer to it is judged.
 
-An answer is run on inputs that are drawn anew each time, beside the reference. Where they differ, the answer is compared
-with the known wrong ones too: if it gives what one of them gives on every input, that one's misconception is named.
+An answer is run on inputs that are drawn anew each time, beside the reference. Where they differ,
+the answer is compared with the known wrong ones too: if it gives what one of them gives on every
+input, that one's misconception is named.
 """
 
 import contextlib
 import copy
-import dis
-import functools
 import inspect
 import io
 import os
-import re
 import secrets
 import signal
 import traceback
-import types
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Callable
+from typing import Any
 
 import numpy as np
-import torch
 
-GRADING_SECONDS = 10  # what a run of nbgrader gives one check; in a notebook a check runs for as long as it takes
+from helpers.homework.differences import alike, difference, in_words, shape_of
+from helpers.homework.origins import objection
+
+# What a run of nbgrader gives one check; in a notebook a check runs for as long as it takes.
+GRADING_SECONDS = 10
+
+# Code that is not the learner's: other packages, Python's own, and this one.
+_LIBRARIES = (
+    os.path.dirname(np.__path__[0]),
+    os.path.dirname(os.__file__),
+    os.path.dirname(os.path.dirname(__file__)),
+)
 
 
 @dataclass(frozen=True)
 class Exercise:
-    id: str  # "1.2": homework 1, exercise 2
+    """A function to write, and what is needed to check it and to help with it.
+
+    id: for instance "1.2", homework 1, exercise 2.
+    title, difficulty, minutes, purpose: its card; "easy", "medium" or "hard"; what it is for.
+    reference: a right answer. It stands by itself, so that its source can be shown and put into a
+      notebook.
+    draw: from a random generator to a list of inputs, each a tuple of arguments, with edge cases
+      and the usual dtypes among them.
+    wrong_answers: a misconception, in a sentence -> the function of somebody who has it.
+    hints: the first, the second, and a worked line.
+    probe: probe(function, *arguments) returns what is compared, and may raise a `WrongAnswer`;
+      None: what the function returns is compared.
+    """
+
+    id: str
     title: str
     difficulty: str
     minutes: int
-    purpose: str  # what it is for
-    reference: Callable  # it stands by itself, so that its source can be shown and put into a notebook
-    draw: Callable  # draw(rng) -> a list of inputs, tuples of arguments, edge cases and dtypes among them
-    wrong_answers: dict  # misconception, a sentence -> the function of somebody who has it
-    hints: tuple  # the first, the second, and a worked line
-    probe: Callable | None = None  # probe(function, *arguments) -> what is compared; None: what the function returns
+    purpose: str
+    reference: Callable[..., Any]
+    draw: Callable[[np.random.Generator], list[tuple]]
+    wrong_answers: dict[str, Callable[..., Any]]
+    hints: tuple[str, str, str]
+    probe: Callable[..., Any] | None = None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name of the function that the learner writes."""
         return self.reference.__name__
 
 
 @dataclass(frozen=True)
 class Verdict:
-    status: str  # "holds", "not attempted" or "fails"
+    """What is said about an answer.
+
+    status: "holds", "not attempted" or "fails".
+    sentence: why.
+    runs: whether it returned something of the right shape for every input.
+    """
+
+    status: str
     sentence: str
-    runs: bool = True  # whether it returned something of the right shape for every input
+    runs: bool = True
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a function did with one input: a value, or an exception of the type and text in `error`."""
+    """What a function did with one input: it returned a value, or stopped with an exception.
 
-    value: object = None
-    error: tuple | None = None
+    value: what it returned, or what the probe made of it.
+    error, message: the exception's class and text; None if there was none.
+    printed: whether it printed anything.
+    """
+
+    value: Any = None
+    error: type[BaseException] | None = None
+    message: str = ""
     printed: bool = False
 
+    @property
+    def missing(self) -> str | None:
+        """What of a stub still stands where the answer should be; None if nothing."""
+        if self.error is NotImplementedError:
+            return "`raise NotImplementedError`"
 
-class Misstep(Exception):
+        parts = self.value if isinstance(self.value, (tuple, list)) else [self.value]
+        return "the dots `...`" if any(part is ... for part in parts) else None
+
+    def problem(self, expected: "Outcome") -> str | None:
+        """A sentence that says what is wrong, beside the reference's outcome; None if nothing."""
+        if self.error is WrongAnswer:
+            return self.message
+        if self.error:
+            return f"your function stops with {self.error.__name__}: {self.message}."
+
+        # A function without `return` is common enough to have a sentence of its own.
+        if self.value is None and expected.value is not None:
+            what = "prints something and returns nothing" if self.printed else "returns nothing"
+            return f"it {what}; end it with `return`."
+
+        return difference(self.value, expected.value)
+
+    def has_shape_of(self, expected: "Outcome") -> bool:
+        """Whether a value came out that has the shape of the reference's."""
+        return self.error is None and shape_of(self.value) == shape_of(expected.value)
+
+    def is_like(self, other: "Outcome") -> bool:
+        """Whether both gave the same value, or stopped with the same exception."""
+        if self.error is None and other.error is None:
+            return alike(self.value, other.value)
+
+        # The same kind of exception is enough, but a probe's sentence says more than its kind.
+        same_sentence = self.error is not WrongAnswer or self.message == other.message
+        return self.error is other.error and same_sentence
+
+
+class WrongAnswer(Exception):  # noqa: N818  it is no error of the program
     """Raised by a probe: a sentence that says what is wrong with an answer, shown as it is."""
 
 
-class Expired(BaseException):
-    """An answer took longer than grading allows. No `except Exception` in an answer catches it."""
+class Expired(BaseException):  # noqa: N818
+    """An answer took longer than grading allows. No `except Exception` in it catches this."""
 
 
-def examine(exercise, function, seed=None):
-    """The verdict on a function, with inputs drawn from this seed (an integer; None for a new one each time)."""
-    objection = _objection(function)
-    return Verdict("fails", objection, runs=False) if objection else judge(exercise, function, seed)
+def examine(exercise: Exercise, function: Any, seed: int | None = None) -> Verdict:
+    """The verdict on what a learner has handed in.
+
+    function: of whatever kind; what is not a function of the learner's own fails unseen.
+    seed: of the inputs; None for a new one each time.
+    """
+    reason = objection(function)
+    if reason:
+        return Verdict("fails", reason, runs=False)
+
+    return judge(exercise, function, seed)
 
 
-def judge(exercise, function, seed=None):
-    """The verdict on what a function computes, wherever it comes from."""
-    seed = secrets.randbelow(1_000_000) if seed is None else seed
+def judge(exercise: Exercise, function: Callable[..., Any], seed: int | None = None) -> Verdict:
+    """The verdict on what a function computes, wherever it comes from.
+
+    seed: of the inputs; None for a new one each time.
+    """
+    if seed is None:
+        seed = secrets.randbelow(1_000_000)
     cases = exercise.draw(np.random.default_rng(seed))
-    outcomes, first, runs = [], None, True
+
+    # The answer, against the clock. A stub is recognised by its first outcomes.
+    outcomes = []
     try:
         with _time_limit():
             for case in cases:
-                outcomes.append(run(exercise, function, case))
-                if outcomes[-1].error and outcomes[-1].error[0] == "NotImplementedError":
-                    return Verdict("not attempted", "put your code in place of `raise NotImplementedError`.")
-                if _unfinished(outcomes[-1].value):
-                    return Verdict("not attempted", "put your code in place of the dots `...`.")
+                outcome = run(exercise, function, case)
+                outcomes.append(outcome)
+                if outcome.missing:
+                    return Verdict("not attempted", f"put your code in place of {outcome.missing}.")
     except Expired:
-        return Verdict("fails", f"(seed {seed}): no answer after {GRADING_SECONDS} s. Is there a loop that does not end?", False)
-    for case, outcome in zip(cases, outcomes):
-        expected = run(exercise, exercise.reference, case)
-        runs = runs and not outcome.error and _shape(outcome.value) == _shape(expected.value)
-        problem = _problem(outcome, expected)
-        if problem and first is None:
-            first = f"(seed {seed}): for {_inputs(exercise, case)} {problem}"
-    if first is None:
+        late = f"no answer after {GRADING_SECONDS} s. Is there a loop that does not end?"
+        return Verdict("fails", f"(seed {seed}): {late}", runs=False)
+
+    # The reference beside it: the first problem is the one to tell.
+    wanted = [run(exercise, exercise.reference, case) for case in cases]
+    compared = list(zip(cases, outcomes, wanted, strict=True))
+    complaint = None
+    for case, outcome, expected in compared:
+        problem = outcome.problem(expected)
+        if problem:
+            complaint = f"(seed {seed}): for {_inputs(exercise, case)} {problem}"
+            break
+
+    if complaint is None:
         return Verdict("holds", f"{len(cases)} inputs drawn at random, edge cases among them.")
-    for misconception, wrong in exercise.wrong_answers.items():
-        if all(_same(outcome, run(exercise, wrong, case)) for case, outcome in zip(cases, outcomes)):
-            return Verdict("fails", f"{first} Likely: {misconception}", runs)
-    return Verdict("fails", first, runs)
+
+    # A known misconception explains it, if there is one.
+    runs = all(outcome.has_shape_of(expected) for _, outcome, expected in compared)
+    misconception = _misconception(exercise, cases, outcomes)
+    if misconception:
+        complaint += f" Likely: {misconception}"
+    return Verdict("fails", complaint, runs)
 
 
-def run(exercise, function, case):
-    """The outcome of a function for one input, which it gets as a copy. What it prints is not shown."""
-    case, before, printed = copy.deepcopy(case), case, io.StringIO()
+def run(exercise: Exercise, function: Callable[..., Any], case: tuple) -> Outcome:
+    """The outcome of a function for one input.
+
+    case: its arguments, of which it gets copies.
+
+    What it prints and warns of is not shown.
+    """
+    given = copy.deepcopy(case)
+
     try:
-        with contextlib.redirect_stdout(printed), warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            value = exercise.probe(function, *case) if exercise.probe else function(*case)
-        if any(difference(a, b) for a, b in zip(case, before)):
-            raise Misstep("your function changes its input in place; work on a copy, or make a new tensor.")
-        return Outcome(value, printed=bool(printed.getvalue()))
-    except Misstep as error:
-        return Outcome(error=("Misstep", str(error)))
+        with _silence() as printed:
+            value = exercise.probe(function, *given) if exercise.probe else function(*given)
+
+        # Whoever calls a function expects to find the arguments as they were.
+        if any(difference(after, before) for after, before in zip(given, case, strict=True)):
+            raise WrongAnswer(
+                "your function changes its input in place; work on a copy, or make a new tensor."
+            )
+    except WrongAnswer as error:
+        return Outcome(error=WrongAnswer, message=str(error))
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.line for f in reversed(frames) if not f.filename.startswith(_LIBRARIES) and f.line), "")
-        text = str(error).strip().split("\n")[0]
-        return Outcome(error=(type(error).__name__, text + (f" (in the line `{line.strip()}`)" if line else "")))
+        return Outcome(error=type(error), message=_message(error))
+
+    return Outcome(value, printed=bool(printed.getvalue()))
 
 
-_LIBRARIES = (os.path.dirname(np.__path__[0]), os.path.dirname(os.__file__), os.path.dirname(os.path.dirname(__file__)))
+def _misconception(exercise: Exercise, cases: list[tuple], outcomes: list[Outcome]) -> str | None:
+    """The misconception whose function has these outcomes on all inputs; None if none has."""
+    for misconception, wrong in exercise.wrong_answers.items():
+        pairs = zip(cases, outcomes, strict=True)
+        if all(outcome.is_like(run(exercise, wrong, case)) for case, outcome in pairs):
+            return misconception
 
-
-def difference(got, expected):
-    """A sentence that says how a value differs from the expected one; None if it does not."""
-    if isinstance(expected, (str, bool, type(None))):
-        same = type(got) is type(expected) and got == expected
-        return None if same else f"it gives {_say(got)}, expected {_say(expected)}."
-    if isinstance(expected, (tuple, list)):
-        if not isinstance(got, (tuple, list)) or len(got) != len(expected):
-            many = f"{len(got)} values" if isinstance(got, (tuple, list)) else _say(got)
-            return f"it gives {many}, expected {len(expected)} values, as a tuple."
-        for number, (g, e) in enumerate(zip(got, expected), 1):
-            if problem := difference(g, e):
-                return f"value {number} of {len(expected)}: {problem}"
-        return None
-    if not isinstance(got, (torch.Tensor, np.ndarray, np.generic, int, float)):
-        return f"it gives a {type(got).__name__}, expected {_say(expected)}."
-    a, b = _array(got), _array(expected)
-    if a.shape != b.shape:
-        return f"it gives the shape {list(a.shape)}, expected {list(b.shape)}."
-    if isinstance(got, torch.Tensor) and isinstance(expected, torch.Tensor) and got.dtype != expected.dtype:
-        return f"it gives {got.dtype}, expected {expected.dtype}, as the input has it."
-    tolerance = 2e-4 if getattr(expected, "dtype", None) in (torch.float32, np.float32) else 1e-6
-    wrong = ~(np.abs(a - b) <= tolerance * (1 + np.abs(b)))  # true for NaN
-    if not wrong.any():
-        return None
-    place = tuple(int(i) for i in np.argwhere(wrong)[0])
-    return f"{f'at {list(place)} ' if place else ''}it gives {a[place]:.5g}, expected {b[place]:.5g}."
-
-
-def _problem(outcome, expected):
-    """A sentence that says what is wrong with an outcome; None if nothing is."""
-    if outcome.error:
-        kind, text = outcome.error
-        return text if kind == "Misstep" else f"your function stops with {kind}: {text}."
-    if outcome.value is None and expected.value is not None:
-        return ("it prints something and returns nothing; end it with `return`." if outcome.printed
-                else "it returns nothing; end it with `return`.")
-    return difference(outcome.value, expected.value)
-
-
-def _same(outcome, other):
-    if outcome.error or other.error:
-        return bool(outcome.error and other.error) and outcome.error[0] == other.error[0] and (
-            outcome.error[0] != "Misstep" or outcome.error == other.error)
-    try:
-        return difference(_no_nan(outcome.value), _no_nan(other.value)) is None
-    except (TypeError, ValueError):
-        return False
-
-
-def _no_nan(value):
-    """The value with numbers in place of NaN and infinity, so that two NaN count as the same."""
-    if isinstance(value, (tuple, list)):
-        return tuple(_no_nan(v) for v in value)
-    if isinstance(value, torch.Tensor):
-        return torch.nan_to_num(value.detach(), nan=-8.25e12, posinf=8.5e12, neginf=-8.5e12)
-    if isinstance(value, (float, np.ndarray)):
-        return np.nan_to_num(value, nan=-8.25e12, posinf=8.5e12, neginf=-8.5e12)
-    return value
-
-
-def _shape(value):
-    if isinstance(value, (tuple, list)):
-        return [_shape(v) for v in value]
-    return tuple(value.shape) if hasattr(value, "shape") else () if isinstance(value, (int, float)) else type(value)
-
-
-def _unfinished(value):
-    return value is ... or isinstance(value, (tuple, list)) and any(v is ... for v in value)
-
-
-def _array(value):
-    return np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value, dtype=np.float64)
-
-
-def _say(value):
-    """A value in words: its numbers if they are few, else its shape."""
-    if isinstance(value, (tuple, list)):
-        return "(" + ", ".join(map(_say, value)) + ")"
-    if not isinstance(value, (torch.Tensor, np.ndarray, float)):
-        return repr(value)
-    array = _array(value)
-    if array.size <= 9:
-        kind = str(getattr(value, "dtype", "")).replace("torch.", "")
-        text = re.sub(r"(?<=\[) +|(?<= ) +", "", np.array2string(array, precision=4, separator=", ").replace("\n", ""))
-        return text + (f" ({kind})" if array.ndim and kind != "float64" else "")
-    return f"numbers of shape {list(array.shape)}"
-
-
-def _inputs(exercise, case):
-    names = inspect.signature(exercise.reference).parameters
-    return ", ".join(f"{name} = {_say(value)}" for name, value in zip(names, case)) + ":"
-
-
-# Whose function is it, and what does it look at?
-
-
-def _objection(function):
-    """A sentence that says why a function is not examined at all; None if it is."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not callable(function):
-        return f"this is {_say(function)}, not a function: give the function itself, without brackets after its name."
-    seen = set()
-    todo = [getattr(inspect.unwrap(function), "__func__", inspect.unwrap(function))]
-    while todo:
-        function = todo.pop()
-        if _from_helpers(function):
-            return f"`{getattr(function, '__name__', function)}` is taken from `helpers`. The exercise is to write it yourself."
-        if not isinstance(function, types.FunctionType) or function.__code__ in seen:
-            continue
-        seen.add(function.__code__)
-        enclosed = [cell.cell_contents for cell in function.__closure__ or ()]
-        todo += [value for value in enclosed if _from_helpers(value) or isinstance(value, types.FunctionType)]
-        for name, value in _looked_up(function):
-            if name.split(".")[0] == "helpers" or _from_helpers(value):
-                return f"your function uses `{name}` from `helpers`. The exercise is to write it yourself."
-            if isinstance(value, types.FunctionType) and value.__module__ == function.__module__:
-                todo.append(value)  # another function of the notebook: look into it too
-            elif not (callable(value) or isinstance(value, types.ModuleType) or name.isupper()):
-                return (f"your function reads the notebook variable `{name}`, which may change or be missing elsewhere. "
-                        "Use its arguments only (or, for a constant, a name in CAPITALS).")
     return None
 
 
-def _from_helpers(value):
-    name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
-    return isinstance(name, str) and (name == "helpers" or name.startswith("helpers."))
+def _message(error: BaseException) -> str:
+    """The first line of an exception's text, and the line of the learner's code that raised it."""
+    text = str(error).strip().split("\n")[0]
+
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.line and not frame.filename.startswith(_LIBRARIES):
+            return f"{text} (in the line `{frame.line.strip()}`)"
+
+    return text
 
 
-def _looked_up(function):
-    """(name, value) of what a function's code takes from outside: globals, modules' parts and its own imports."""
-    codes = [function.__code__]
-    while codes:
-        code = codes.pop()
-        codes += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        yield from ((c, types) for c in code.co_consts if isinstance(c, str) and c.startswith("helpers."))
-        for step in dis.get_instructions(code):
-            if step.opname == "IMPORT_NAME":
-                yield step.argval, types  # any module: what counts is its name
-            elif step.opname == "LOAD_GLOBAL" and step.argval in function.__globals__:
-                yield step.argval, function.__globals__[step.argval]
+def _inputs(exercise: Exercise, case: tuple) -> str:
+    """The arguments by their names, as a sentence may quote them."""
+    names = inspect.signature(exercise.reference).parameters
+    words = [f"{name} = {in_words(value)}" for name, value in zip(names, case, strict=True)]
+    return ", ".join(words) + ":"
 
 
 @contextlib.contextmanager
-def _time_limit():
-    """Stop what runs longer than grading allows. Only while nbgrader runs, and where the system has alarms."""
+def _silence() -> Iterator[io.StringIO]:
+    """No warnings, and what is printed goes where this says."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with np.errstate(all="ignore"):
+            yield printed
+
+
+@contextlib.contextmanager
+def _time_limit() -> Iterator[None]:
+    """Stop what runs longer than grading allows, with `Expired`.
+
+    Only while nbgrader runs, and where the system has alarms.
+    """
     if not os.environ.get("NBGRADER_EXECUTION") or not hasattr(signal, "setitimer"):
         yield
         return
 
-    def expire(*_):
+    def expire(*_: Any) -> None:
         raise Expired
 
+    # The alarm is set; afterwards it is off, and whatever answered to it before does so again.
     before = signal.signal(signal.SIGALRM, expire)
     signal.setitimer(signal.ITIMER_REAL, GRADING_SECONDS)
     try:
