@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import qmc
-from scipy.stats import t as student_t
+from scipy.stats import qmc, t as student_t
 from torch import Tensor
 
 from helpers import gaussians

@@ -1,6 +1,7 @@
-"""Execute all notebooks in place, without a window, and print one row a notebook. `make run` calls this.
+"""Execute all notebooks in place, without a window, and print one row a notebook: `make run`.
 
-What is saved is normalised, so that a second run changes nothing but what the machine's speed and chance decide.
+What is saved is normalised, so that a second run changes nothing but what the machine's speed and
+chance decide. The tests import from here what they ask of a notebook: its tags, calls and counts.
 """
 
 import ast
@@ -9,103 +10,270 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
+from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 300
-# What a notebook may take. Seconds and memory depend on the machine, so that no test asks for them; `make run` marks them.
+
+# What a notebook may take. Seconds and memory depend on the machine, so that no test asks for them;
+# `make run` marks them.
 MOST = {"seconds": 60, "peak GB": 1.5, "MB saved": 1.0, "lines": 25}
 MOST_SECONDS = {"04_training": 120, "05_generating": 120}  # these two train
+
+# macOS counts the peak in bytes, Linux in kilobytes.
 PEAK_MEMORY = """
 import resource as _resource, sys as _sys
-_answer = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss / (1e6 if _sys.platform == "darwin" else 1e3) / 1e3
+_bytes = 1 if _sys.platform == "darwin" else 1_000
+_answer = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss * _bytes / 1e9
 """
 
 
-def notebooks():
+def notebooks() -> list[Path]:
     """The project's notebooks, in their order."""
-    return sorted(p for p in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+    found = (ROOT / "notebooks").rglob("*.ipynb")
+    return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
 
 
-def execute(notebook, folder, question=PEAK_MEMORY):
-    """Run a notebook's cells in place, as if in this folder, and then this code, which leaves something in `_answer`.
+# Running and saving
 
-    (seconds of each cell, that answer: by default the peak memory of the kernel in GB).
+
+def execute(
+    notebook: NotebookNode, folder: Path | str, question: str = PEAK_MEMORY
+) -> tuple[list[float], Any]:
+    """Run a notebook's cells in place, as if in this folder, and then ask its kernel something.
+
+    question: code that leaves a literal in `_answer`; by default, the peak memory in GB.
+
+    Returns the seconds of each cell, and that answer.
     """
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", coalesce_streams=True,
-                            resources={"metadata": {"path": str(folder)}}, record_timing=False, iopub_timeout=30)
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_SECONDS,
+        kernel_name="python3",
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        iopub_timeout=30,
+    )
     seconds = []
-    with client.setup_kernel(stderr=subprocess.DEVNULL):  # a kernel's own warnings; a cell's go into its outputs
+
+    # What the kernel itself warns of is dropped; what a cell warns of goes into its outputs.
+    with client.setup_kernel(stderr=subprocess.DEVNULL):
         for index, cell in enumerate(notebook.cells):
             start = time.perf_counter()
             client.execute_cell(cell, index, execution_count=None)
             seconds.append(time.perf_counter() - start)
-        reply = run_sync(client.kc.execute_interactive)(question, silent=True, user_expressions={"answer": "_answer"})
-        answer = ast.literal_eval(reply["content"]["user_expressions"]["answer"]["data"]["text/plain"])
-    return seconds, answer
+
+        # The kernel ends with this block, so it is asked before.
+        ask = run_sync(client.kc.execute_interactive)
+        reply = ask(question, silent=True, user_expressions={"answer": "_answer"})
+
+    answer = reply["content"]["user_expressions"]["answer"]["data"]["text/plain"]
+    return seconds, ast.literal_eval(answer)
 
 
-def normalise(notebook):
-    """Take out what differs from run to run or from machine to machine and means nothing to a reader."""
-    notebook.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
-    })
+def normalise(notebook: NotebookNode) -> NotebookNode:
+    """Take out what differs from run to run or between machines and means nothing to a reader.
+
+    Works in place, and returns the notebook.
+    """
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {
+                "file_extension": ".py",
+                "mimetype": "text/x-python",
+                "name": "python",
+            },
+        }
+    )
+
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in ("tags", "slideshow")})
+        cell.metadata = nbformat.from_dict(_lasting(cell.metadata))
+
+        # A widget lives in its kernel only: saved, it would be a sentence about a missing model.
         if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs
-                            if "application/vnd.jupyter.widget-view+json" not in o.get("data", {})]
+            widget = "application/vnd.jupyter.widget-view+json"
+            cell.outputs = [o for o in cell.outputs if widget not in o.get("data", {})]
+
     return notebook
 
 
-def text_outputs(notebook):
+def _lasting(metadata: dict[str, Any]) -> dict[str, Any]:
+    """The part of a cell's metadata that its author chose: tags, slide type, folded or not."""
+    lasting = ("tags", "slideshow")
+    kept: dict[str, Any] = {key: metadata[key] for key in lasting if key in metadata}
+
+    # JupyterLab keeps more under the same key, such as which outputs happen to be folded.
+    if metadata.get("jupyter", {}).get("source_hidden"):
+        kept["jupyter"] = {"source_hidden": True}
+
+    return kept
+
+
+# What stands in a notebook
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """The cells with code, in their order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def calls(notebook: NotebookNode, *names: str) -> list[ast.Call]:
+    """Every call in the code cells of a function by one of these names, in order.
+
+    names: of functions, called plainly as `name(...)` or as an attribute, `x.name(...)`.
+
+    Returns the nodes of the syntax tree; their lines count from the beginning of their cell.
+    Raises ValueError for a cell that is no Python, with its number among all cells, from 0. Lines
+    that begin with % or ! are IPython's, and count as blank.
+    """
+    found = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code":
+            nodes = ast.walk(parsed(cell.source, f"cell {number}"))
+            wanted = [n for n in nodes if isinstance(n, ast.Call) and called_name(n) in names]
+            found += sorted(wanted, key=_end_of_name)
+
+    return found
+
+
+def parsed(source: str, where: str) -> ast.Module:
+    """The syntax tree of a cell's source, in which IPython's own lines are blank.
+
+    where: what an error calls the cell, such as "cell 3".
+
+    Raises ValueError for what is no Python.
+    """
+    lines = ["" if line.startswith(("%", "!")) else line for line in source.split("\n")]
+
+    try:
+        return ast.parse("\n".join(lines))
+    except SyntaxError as error:
+        raise ValueError(f"{where} is no Python: {error.msg} in its line {error.lineno}") from error
+
+
+def called_name(call: ast.Call) -> str | None:
+    """By which name a function is called, None if by none, as in `table[0](x)`."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return None
+
+
+def _end_of_name(call: ast.Call) -> tuple[int, int]:
+    """Line and column: two calls of a chain, `a().b()`, begin at one place and end apart."""
+    return call.func.end_lineno or 0, call.func.end_col_offset or 0
+
+
+def verified(notebook: NotebookNode) -> list[str]:
+    """The tags of the equations that the code verifies: the first argument of each `verify`.
+
+    Raises ValueError where that is no literal string, since no reader could look it up.
+    """
+    tags = []
+    for call in calls(notebook, "verify"):
+        first = call.args[0] if call.args else None
+        if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
+            raise ValueError(f"verify takes its tag as a literal string: {ast.unparse(call)}")
+        tags.append(first.value)
+
+    return tags
+
+
+def text_outputs(notebook: NotebookNode) -> str:
     """All that the code printed, as one text."""
-    return "".join(o["text"] for c in notebook.cells if c.cell_type == "code" for o in c.outputs
-                   if o.output_type == "stream")
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    return "".join(output["text"] for output in outputs if output.output_type == "stream")
 
 
-def tags(notebook):
+def tags(notebook: NotebookNode) -> list[str]:
     """The tags of the numbered equations."""
-    return [tag for c in notebook.cells if c.cell_type == "markdown" for tag in re.findall(r"\\tag\{([^}]*)\}", c.source)]
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [tag for text in texts for tag in re.findall(r"\\tag\{([^}]*)\}", text)]
 
 
-def counts(notebook):
-    """(numbered equations, how many of them have a line that says they hold, claims that hold)."""
+def counts(notebook: NotebookNode) -> tuple[int, int, int]:
+    """How many numbered equations, how many of them said to hold, how many claims said to hold."""
     printed = text_outputs(notebook)
-    verified = set(re.findall(r"^\(([^)]*)\) holds", printed, re.MULTILINE))
     equations = set(tags(notebook))
-    return len(equations), len(equations & verified), len(re.findall(r"^claim holds", printed, re.MULTILINE))
+
+    hold = set(re.findall(r"^\(([^)]*)\) holds", printed, re.MULTILINE))
+    claims = re.findall(r"^claim holds", printed, re.MULTILINE)
+
+    return len(equations), len(equations & hold), len(claims)
 
 
-def longest(notebook):
+def longest(notebook: NotebookNode) -> int:
     """Lines of the longest code cell."""
-    return max(len(c.source.splitlines()) for c in notebook.cells if c.cell_type == "code")
+    return max(len(cell.source.splitlines()) for cell in code_cells(notebook))
 
 
-def main(names):
+# The table
+
+
+def excess(name: str, measured: dict[str, float]) -> list[str]:
+    """A sentence about each measure of a notebook that is above what is meant to be enough."""
+    limits = MOST | {"seconds": MOST_SECONDS.get(name, MOST["seconds"])}
+    return [
+        f"{name}: {measured[what]:.3g} {what}, where {most:g} are meant to be enough"
+        for what, most in limits.items()
+        if measured[what] > most
+    ]
+
+
+def run(path: Path) -> list[str]:
+    """Execute a notebook, save it and print its row. Returns sentences about what is too much."""
+    # It is saved first: its size is one of the measures.
+    notebook = nbformat.read(path, as_version=4)
+    seconds, peak = execute(notebook, path.parent)
+    nbformat.write(normalise(notebook), path)
+
+    measured = {
+        "seconds": sum(seconds),
+        "peak GB": peak,
+        "MB saved": path.stat().st_size / 1e6,
+        "lines": longest(notebook),
+    }
+    equations, hold, claims = counts(notebook)
+
+    print(
+        f"{path.stem:<20}{measured['seconds']:>9.1f}{max(seconds):>12.1f} s"
+        f"{measured['peak GB']:>9.2f}{measured['MB saved']:>10.2f}{measured['lines']:>8} lines"
+        f"{f'{hold}/{equations}':>11}{claims:>8}",
+        flush=True,
+    )
+    return excess(path.stem, measured)
+
+
+def main(names: list[str]) -> None:
+    """Run the notebooks that have one of these in their names, or all of them."""
     chosen = [p for p in notebooks() if not names or any(name in p.name for name in names)]
     if not chosen:
         sys.exit(f"no notebook has {' or '.join(names)} in its name")
-    print(f"{'notebook':<20}{'seconds':>9}{'slowest cell':>14}{'peak GB':>9}{'MB saved':>10}{'longest cell':>14}"
-          f"{'equations':>11}{'claims':>8}")
-    exceeded = []
-    for path in chosen:
-        notebook = nbformat.read(path, as_version=4)
-        seconds, peak = execute(notebook, path.parent)
-        nbformat.write(normalise(notebook), path)
-        equations, verified, claims = counts(notebook)
-        found = {"seconds": sum(seconds), "peak GB": peak, "MB saved": path.stat().st_size / 1e6, "lines": longest(notebook)}
-        print(f"{path.stem:<20}{found['seconds']:>9.1f}{max(seconds):>12.1f} s{peak:>9.2f}{found['MB saved']:>10.2f}"
-              f"{found['lines']:>8} lines{f'{verified}/{equations}':>11}{claims:>8}", flush=True)
-        for what, most in {**MOST, "seconds": MOST_SECONDS.get(path.stem, MOST["seconds"])}.items():
-            if found[what] > most:
-                exceeded.append(f"{path.stem}: {found[what]:.3g} {what}, where {most:g} are meant to be enough")
-    print("\n".join(exceeded) or f"All within {MOST['seconds']} s (04 and 05: 120 s), {MOST['peak GB']} GB of memory, "
-          f"{MOST['MB saved']:g} MB and {MOST['lines']} lines a cell.")
+
+    print(
+        f"{'notebook':<20}{'seconds':>9}{'slowest cell':>14}{'peak GB':>9}{'MB saved':>10}"
+        f"{'longest cell':>14}{'equations':>11}{'claims':>8}"
+    )
+    exceeded = [sentence for path in chosen for sentence in run(path)]
+
+    # What is too much, at the end, where it is seen.
+    all_within = (
+        f"All within {MOST['seconds']} s (04 and 05: 120 s), {MOST['peak GB']} GB of memory, "
+        f"{MOST['MB saved']:g} MB and {MOST['lines']} lines a cell."
+    )
+    print("\n".join(exceeded) or all_within)
 
 
 if __name__ == "__main__":

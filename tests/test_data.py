@@ -2,39 +2,90 @@
 
 import hashlib
 import json
-import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import make_generators
+import make_long
+import make_sweep
+import make_weights
 from helpers import datasets, training
+from helpers.models import VAE
+from recipes import SEEDS, SHARED, altered
 from run_notebooks import ROOT
+from scoring import KINDS, scores
+from stored_models import missing_runs, read_index, train_missing
+from swapping import changes, swap_scores
 
 DATA = ROOT / "data"
-sys.path.insert(0, str(DATA))
-import make_generators  # noqa: E402
-import make_long  # noqa: E402
-import make_sweep  # noqa: E402
-import make_weights  # noqa: E402
+INDEX = read_index()
 
-RESULTS = json.loads((DATA / "results.json").read_text())
-SWEEP, REPLICATION = ([json.loads(line) for line in path.read_text().splitlines()]
-                      for path in (make_sweep.TABLE, make_sweep.REPLICATION))
-RECIPES = make_weights.RECIPES | make_long.RECIPES | make_long.ONCE | make_generators.FRUIT_RECIPES | make_generators.FACE_RECIPES
+ON_EVERY_SEED = (
+    make_weights.RECIPES
+    | make_generators.FRUIT_RECIPES
+    | make_generators.FACE_RECIPES
+    | make_long.RECIPES
+)
+RECIPES = ON_EVERY_SEED | make_long.ONCE
+
+Rows = list[dict[str, Any]]
 
 
-def test_every_recipe_was_run_over_every_seed():
-    assert {name: result["recipe"] for name, result in RESULTS.items()} == RECIPES
-    for name, result in RESULTS.items():
-        assert list(map(int, result["runs"])) == list(make_weights.SEEDS)[:1 if name in make_long.ONCE else None]
+def rows_of(path: Path) -> Rows:
+    """The rows of a table that `sweep` wrote."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+SWEEP = rows_of(make_sweep.TABLE)
+REPLICATION = rows_of(make_sweep.REPLICATION)
+
+each_table = pytest.mark.parametrize(
+    ("table", "recipes", "seeds", "runs"),
+    [
+        pytest.param(SWEEP, make_sweep.RECIPES, SEEDS, 130, id="sweep"),
+        pytest.param(
+            REPLICATION, make_sweep.REPLICATED, make_sweep.OTHER_SEEDS, 50, id="replication"
+        ),
+    ],
+)
+
+
+def stored(name: str) -> VAE:
+    """The model whose weights are in data/."""
+    return training.load(DATA / f"{name}.safetensors")[0]
+
+
+def first_run(name: str) -> dict[str, Any]:
+    """The scores that the index has of it."""
+    return INDEX[name]["runs"][str(SEEDS[0])]
+
+
+# The index and the weights
+
+
+def test_the_index_has_every_recipe_with_every_seed_and_nothing_else():
+    assert INDEX.keys() == RECIPES.keys()
+    for name, entry in INDEX.items():
+        seeds = SEEDS[:1] if name in make_long.ONCE else SEEDS
+        assert entry["recipe"] == RECIPES[name], name
+        assert list(entry["runs"]) == [str(seed) for seed in seeds], name
+
+
+def test_make_weights_would_train_no_stored_model_again():
+    assert missing_runs(ON_EVERY_SEED, SEEDS, INDEX) == []
+    assert missing_runs(make_long.ONCE, SEEDS[:1], INDEX) == []
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_weights_are_those_of_the_recipe(name):
     path = DATA / f"{name}.safetensors"
-    assert training.load(path)[1] == {**RECIPES[name], "seed": make_weights.SEEDS[0]}
+    assert training.load(path)[1] == {**RECIPES[name], "seed": SEEDS[0]}
     assert path.stat().st_size < 5_000_000
-    assert RESULTS[name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert INDEX[name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_all_weights_together_are_small_and_known():
@@ -43,14 +94,18 @@ def test_all_weights_together_are_small_and_known():
     assert sum(path.stat().st_size for path in files) < 30_000_000
 
 
-@pytest.fixture(scope="module")
-def evaluation():
-    return datasets.sprites(32).sample(10_000, torch.Generator().manual_seed(make_weights.EVALUATION_SEED))
+def test_dci_has_a_kind_for_each_factor():
+    for name, kinds in KINDS.items():
+        assert len(kinds) == len(getattr(datasets, name)().factor_names), name
+
+
+# The scores of what is stored are those that are written
 
 
 @pytest.mark.parametrize("name", make_weights.RECIPES)
-def test_sprites_score_what_is_written(name, evaluation):
-    found, written = make_weights.scores(training.load(DATA / f"{name}.safetensors")[0], *evaluation), RESULTS[name]["runs"]["0"]
+def test_sprites_score_what_is_written(name):
+    found = make_weights.evaluate(stored(name))
+    written = first_run(name)
     assert found["mig"] == pytest.approx(written["mig"], abs=2e-3)
     assert found["kl"] == pytest.approx(written["kl"], abs=2e-3)
     assert found["disentanglement"] == pytest.approx(written["disentanglement"], abs=2e-2)
@@ -58,40 +113,162 @@ def test_sprites_score_what_is_written(name, evaluation):
 
 @pytest.mark.parametrize("name", make_long.RECIPES | make_long.ONCE)
 def test_long_runs_score_what_is_written(name):
-    found, written = make_long.evaluate(training.load(DATA / f"{name}.safetensors")[0]), RESULTS[name]["runs"]["0"]
+    found = make_long.evaluate(stored(name))
+    written = first_run(name)
     for key in ("mig", "posterior_mig", "posterior_mig_four", "kl", "forest_disentanglement"):
-        assert found[key] == pytest.approx(written[key], abs=2e-2), key  # the stored weights are rounded
+        assert found[key] == pytest.approx(written[key], abs=2e-2), key  # the weights are rounded
 
 
 @pytest.mark.parametrize("name", make_generators.FRUIT_RECIPES)
 def test_fruits_swap_as_is_written(name):
     data = datasets.fruits(hold_out=make_generators.held_out())
-    share, with_place, *parts, closer = make_generators.swap_scores(training.load(DATA / f"{name}.safetensors")[0], data)
-    written = RESULTS[name]["runs"]["0"]
-    assert [share, with_place, closer] == pytest.approx([written[key] for key in ("swap", "with_place", "closer")], abs=2e-2)
-    assert parts == pytest.approx(written["parts"], abs=2e-2)
+    found = swap_scores(stored(name), data)
+    written = first_run(name)
+    for key, value in found._asdict().items():
+        assert value == pytest.approx(written[key], abs=2e-2), key
 
 
 @pytest.mark.parametrize("name", make_generators.FACE_RECIPES)
 def test_faces_change_as_is_written(name):
     size = make_generators.FACE_RECIPES[name]["dataset"]["size"]
-    found = make_generators.changes(training.load(DATA / f"{name}.safetensors")[0], datasets.faces(size))
-    assert found.tolist() == [pytest.approx(row, abs=2e-2) for row in RESULTS[name]["runs"]["0"]["changes"]]
+    found = changes(stored(name), datasets.faces(size)).tolist()
+    written = first_run(name)["changes"]
+    assert found == [pytest.approx(row, abs=2e-2) for row in written]
 
 
-@pytest.mark.parametrize(("table", "names", "seeds"), [
-    (SWEEP, make_sweep.RECIPES, make_weights.SEEDS), (REPLICATION, make_sweep.CLAIMED, make_sweep.OTHER_SEEDS)],
-    ids=["sweep", "replication"])
-def test_a_table_has_one_line_for_each_recipe_and_seed(table, names, seeds):
-    assert sorted((row["name"], row["seed"]) for row in table) == sorted((name, seed) for name in names for seed in seeds)
-    assert all(row["recipe"] == make_sweep.RECIPES[row["name"]] for row in table)
-    assert all(row.keys() == SWEEP[0].keys() for row in table)
+@pytest.mark.parametrize("name", ["fruits_beta_vae", "faces_beta_vae_annealed"])
+def test_fruits_and_faces_are_scored_by_the_posterior_mig_and_say_so(name):
+    # All pictures on which the model was trained.
+    recipe = RECIPES[name]["dataset"]
+    arguments = {key: value for key, value in recipe.items() if key != "function"}
+    data = getattr(datasets, recipe["function"])(**arguments)
+    factors = data.factors(torch.arange(len(data)))
+    posteriors = training.encode(stored(name), data.images(factors))
+
+    found = scores(*posteriors, factors, KINDS[recipe["function"]], gap="posterior_mig")
+    written = first_run(name)
+    assert not {"mig", "mig_per_factor"} & written.keys()
+    for key, value in found.items():
+        assert value == pytest.approx(written[key], abs=2e-2), key
+
+
+def test_an_unknown_gap_is_refused():
+    table = torch.zeros(4, 2)
+    with pytest.raises(ValueError, match='"mig" or "posterior_mig"'):
+        scores(table, table, table.long(), KINDS["sprites"], gap="MIG")
+
+
+# The tables of the sweep
+
+
+@each_table
+def test_a_table_has_one_line_for_each_recipe_and_seed(table, recipes, seeds, runs):
+    found = sorted((row["name"], row["seed"]) for row in table)
+    assert found == sorted((name, seed) for name in recipes for seed in seeds)
+    assert len(table) == runs
+
+
+@each_table
+def test_each_line_has_the_recipe_of_its_name_and_the_columns_of_the_others(
+    table, recipes, seeds, runs
+):
+    for row in table:
+        assert row["recipe"] == recipes[row["name"]]
+        assert row.keys() == SWEEP[0].keys()
+
+
+@each_table
+def test_the_setting_of_a_line_stands_in_its_columns_and_makes_its_name(
+    table, recipes, seeds, runs
+):
+    for row in table:
+        fields = row["recipe"]["setting"]
+        assert fields == {field: row[field] for field in fields}
+        assert make_sweep.Setting(**fields).name == row["name"]
+
+
+@each_table
+def test_a_setting_is_what_the_recipe_beside_it_does(table, recipes, seeds, runs):
+    for row in table:
+        assert row["objective"] == row["recipe"]["objective"]["function"]
+        assert row["bound"] == row["recipe"]["model"]["mean_bound"]
+
+        # The strength is where the schedule ends, or what is kept throughout.
+        weight = "delta" if row["objective"] == "constrained_vae" else "beta"
+        path = row["recipe"]["objective"][weight]
+        assert isinstance(path, list) == (row["path"] == "schedule")
+        assert row["strength"] == (path[-1][1] if isinstance(path, list) else path)
+
+
+@each_table
+def test_make_weights_would_add_nothing_to_a_table(table, recipes, seeds, runs, tmp_path):
+    path = tmp_path / "table.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in table))
+    found = training.sweep(recipes, list(seeds), path, score=no_run, jobs=1, progress=False)
+    assert len(found) == runs
+    assert path.read_text().count("\n") == runs
+
+
+def no_run(model: VAE, history: dict[str, list]) -> dict[str, float]:
+    raise AssertionError("nothing was to be trained")
 
 
 @pytest.mark.parametrize("name", ["beta_vae", "beta_vae_annealed"])
 def test_a_recipe_that_is_in_both_tables_has_the_same_scores_in_both(name):
     """They were trained in separate runs, by different calls: bit for bit the same."""
-    same = {str(row["seed"]): row for row in SWEEP if row["recipe"] == make_weights.RECIPES[name]}
-    assert same.keys() == RESULTS[name]["runs"].keys()
-    for seed, run in RESULTS[name]["runs"].items():
+    same = {}
+    for row in SWEEP:
+        recipe = {part: entries for part, entries in row["recipe"].items() if part != "setting"}
+        if recipe == make_weights.RECIPES[name]:
+            same[str(row["seed"])] = row
+
+    assert same.keys() == INDEX[name]["runs"].keys()
+    for seed, run in INDEX[name]["runs"].items():
         assert run == {key: same[seed][key] for key in run}
+
+
+# Training what is missing
+
+
+@pytest.fixture
+def small() -> Iterator[dict[str, training.Recipe]]:
+    """A recipe of three steps; the threads that its training takes away are given back."""
+    threads = torch.get_num_threads()
+    recipe = altered(SHARED, model={"hidden": 8}, training={"steps": 3, "batch_size": 4})
+    yield {"small": {**recipe, "objective": {"function": "vae"}}}
+    torch.set_num_threads(threads)
+
+
+def test_a_missing_run_is_trained_rounded_and_stored(small, tmp_path):
+    train_missing(small, lambda model: {"mig": 0.123456}, dtype=torch.float16, folder=tmp_path)
+
+    entry = read_index(tmp_path)["small"]
+    assert entry["recipe"] == small["small"]
+    assert list(entry["runs"]) == [str(seed) for seed in SEEDS]
+    assert all(run.keys() == {"mig", "reconstruction", "rate"} for run in entry["runs"].values())
+    assert entry["runs"]["3"]["mig"] == 0.1235
+    assert entry["history"]["step"] == [1, 2, 3]
+
+    # `load` would refuse a file whose SHA-256 is not the one in the index.
+    model, recipe = training.load(tmp_path / "small.safetensors")
+    assert recipe == {**small["small"], "seed": 0}
+    assert len(list(tmp_path.iterdir())) == 2  # no checkpoint is left
+
+
+def test_what_is_stored_is_not_trained_again_unless_its_recipe_changes(small, tmp_path):
+    calls = []
+
+    def evaluate(model: VAE) -> dict[str, float]:
+        calls.append(model)
+        return {}
+
+    # Of the second call only seed 2 is new.
+    train_missing(small, evaluate, seeds=[0, 1], folder=tmp_path)
+    train_missing(small, evaluate, seeds=[0, 1, 2], folder=tmp_path)
+    assert len(calls) == 3
+
+    # With another recipe the old runs tell of nothing any more.
+    small["small"]["training"]["steps"] = 2
+    train_missing(small, evaluate, seeds=[0], folder=tmp_path)
+    assert len(calls) == 4
+    assert list(read_index(tmp_path)["small"]["runs"]) == ["0"]

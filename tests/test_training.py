@@ -1,4 +1,7 @@
+"""Training, its checkpoints and weights files, recipes and sweeps."""
+
 import hashlib
+import itertools
 import json
 import os
 import pickle
@@ -11,6 +14,7 @@ import safetensors.torch
 import torch
 
 from helpers import datasets, models, objectives, training
+from helpers.training.loop import cosine_decay
 
 
 def small_model(seed=0):
@@ -18,258 +22,453 @@ def small_model(seed=0):
     return models.mlp_vae((1, 8, 8), 3, hidden=32)
 
 
+def interrupted(model, step):
+    """The model, of which the kernel is interrupted at this step: each one decodes once."""
+    calls = itertools.count()
+
+    def interrupt(decoder, inputs):
+        if next(calls) == step:
+            raise KeyboardInterrupt
+
+    model.decoder.register_forward_pre_hook(interrupt)
+    return model
+
+
+def same_weights(model, other):
+    pairs = zip(model.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
 @pytest.fixture(scope="module")
 def digits():
     return datasets.digits()
 
 
-def test_training_lowers_the_loss_and_repeats(digits):
-    histories, ends = [], []
-    for _ in range(2):
-        model = small_model()
-        histories.append(training.train(model, digits, objectives.vae(), 300, 64, seed=4, progress=False))
-        ends.append(model.state_dict())
-    assert histories[0] == histories[1]
-    assert all(torch.equal(a, b) for a, b in zip(ends[0].values(), ends[1].values()))
-    assert histories[0]["loss"][-1] < 0.75 * histories[0]["loss"][0]
-    assert histories[0]["step"] == list(range(3, 301, 3))
-    assert json.loads(json.dumps(histories[0])) == histories[0]
-    assert histories[0]["rate"][-1] == pytest.approx(sum(histories[0]["kl"][-1]))
-    other = training.train(small_model(), digits, objectives.vae(), 300, 64, seed=5, progress=False)
-    assert other["loss"] != histories[0]["loss"]
+def recipe(**objective):
+    return {
+        "dataset": {"function": "digits"},
+        "model": {"function": "mlp_vae", "latent_dim": 2, "hidden": 8},
+        "objective": objective,
+        "training": {"steps": 16, "batch_size": 16},
+    }
+
+
+RECIPES = {"vae": recipe(function="vae"), "beta": recipe(function="beta_vae", beta=4.0)}
+
+
+# The loop
+
+
+def trained(digits, seed):
+    """A small VAE after 300 steps on digits, and the history."""
+    model = small_model()
+    objective = objectives.vae()
+    history = training.train(
+        model, digits, objective, steps=300, batch_size=64, seed=seed, progress=False
+    )
+    return model, history
+
+
+def test_training_lowers_the_loss_and_notes_it(digits):
+    _, history = trained(digits, seed=4)
+    assert history["loss"][-1] < 0.75 * history["loss"][0]
+    assert history["step"] == list(range(3, 301, 3))
+    assert history["rate"][-1] == pytest.approx(sum(history["kl"][-1]))
+    assert json.loads(json.dumps(history)) == history
+
+
+def test_the_seed_decides_a_training(digits):
+    model, history = trained(digits, seed=4)
+    again, history_again = trained(digits, seed=4)
+    assert history == history_again
+    assert same_weights(model, again)
+
+    _, other = trained(digits, seed=5)
+    assert other["loss"] != history["loss"]
+
+
+def test_the_history_has_an_entry_every_so_many_steps_and_one_at_the_end(digits):
+    history = training.train(
+        small_model(),
+        digits,
+        objectives.vae(),
+        steps=20,
+        batch_size=16,
+        log_every=7,
+        progress=False,
+    )
+    assert history["step"] == [7, 14, 20]
+
+    # Each is the mean since the last one.
+    every = training.train(
+        small_model(),
+        digits,
+        objectives.vae(),
+        steps=20,
+        batch_size=16,
+        log_every=1,
+        progress=False,
+    )
+    assert history["loss"][1] == pytest.approx(sum(every["loss"][7:14]) / 7, rel=1e-5)
+    assert history["loss"][2] == pytest.approx(sum(every["loss"][14:]) / 6, rel=1e-5)
 
 
 def test_training_tells_beta_tcvae_the_size_of_the_data_set(digits):
-    history = training.train(small_model(), digits, objectives.beta_tcvae(2.0), 20, 32, progress=False)
+    objective = objectives.beta_tcvae(2.0)
+    history = training.train(
+        small_model(), digits, objective, steps=20, batch_size=32, progress=False
+    )
     assert len(history["loss"]) == 20
 
 
-def test_the_learning_rate_cools_down_along_a_cosine():
-    factors = [training._cooling(p, 0.4) for p in (0, 0.6, 0.8, 1)]
+def test_the_learning_rate_falls_along_a_cosine():
+    factors = [cosine_decay(progress, 0.4) for progress in (0, 0.6, 0.8, 1)]
     assert factors == pytest.approx([1, 1, 0.5, 0])
-    assert training._cooling(0.99, 0) == 1
+    assert cosine_decay(0.99, 0) == 1
 
 
 def test_an_interruption_keeps_what_was_learned(digits, capsys):
-    class Interrupted:
-        def __call__(self, model, images, step, generator):
-            if step == 57:
-                raise KeyboardInterrupt
-            return objectives.vae()(model, images, step, generator)
+    model = interrupted(small_model(), step=57)
+    history = training.train(
+        model, digits, objectives.vae(), steps=200, batch_size=32, progress=False
+    )
 
-    model = small_model()
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    history = training.train(model, digits, Interrupted(), 200, 32, progress=False)
     assert "Interrupted after 57 of 200 steps" in capsys.readouterr().out
-    assert history["step"][-1] == 56 and len(history["loss"]) == 28
-    assert not all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+    assert history["step"][-1] == 56
+    assert len(history["loss"]) == 28
+    assert not same_weights(model, small_model())
 
 
 def test_divergence_is_named(digits):
-    class Diverging:
-        def __call__(self, model, images, step, generator):
-            terms = objectives.vae()(model, images, step, generator)
-            terms.loss = terms.loss * float("nan")
-            return terms
+    def diverging(model, images, step, generator):
+        terms = objectives.vae()(model, images, step, generator)
+        terms.loss = terms.loss * float("nan")
+        return terms
 
     with pytest.raises(ValueError, match="diverged"):
-        training.train(small_model(), digits, Diverging(), 10, 8, progress=False)
+        training.train(small_model(), digits, diverging, steps=10, batch_size=8, progress=False)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    ({"steps": 0}, "at least one step"), ({"steps": 5, "batch_size": 0}, "one image"),
-    ({"steps": 5, "cool_down": 1.5}, "cool_down"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"steps": 0}, "at least one step"),
+        ({"steps": 5, "batch_size": 0}, "one image"),
+        ({"steps": 5, "lr_decay": 1.5}, "lr_decay"),
+        ({"steps": 5, "log_every": 0}, "log_every"),
+    ],
+)
 def test_bad_arguments_are_named(digits, arguments, message):
     with pytest.raises(ValueError, match=message):
         training.train(small_model(), digits, objectives.vae(), **arguments)
 
 
-def test_save_and_load(tmp_path):
-    model, recipe = small_model(), {"objective": "vae", "seed": 3, "β": 1.0}
-    training.save(tmp_path / "m.safetensors", model, recipe)
-    again, recipe_again = training.load(tmp_path / "m.safetensors")
+def test_images_encoded_in_parts_have_the_posteriors_of_the_whole(digits):
+    model = small_model()
+    images = digits.pictures[:500]
+    mu, logvar = training.encode(model, images, batch_size=128)
+
+    with torch.no_grad():
+        whole_mu, whole_logvar = model.encode(images)
+    assert torch.allclose(mu, whole_mu, atol=1e-6)
+    assert torch.allclose(logvar, whole_logvar, atol=1e-6)
+    assert not mu.requires_grad
+
+
+# Weights files
+
+
+def test_what_was_saved_is_loaded(tmp_path):
+    path = tmp_path / "m.safetensors"
+    model = small_model()
+    recipe = {"objective": "vae", "seed": 3, "β": 1.0}
+    training.save(path, model, recipe)
+    again, recipe_again = training.load(path)
+
     assert recipe_again == recipe
     images = torch.rand(3, 1, 8, 8)
-    assert all(torch.equal(a, b) for a, b in zip(model.encode(images), again.encode(images)))
-    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
+    pairs = zip(model.encode(images), again.encode(images), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+    # Nothing else is left behind.
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def refused(path, message):
+def test_a_weights_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(ValueError, match="there is no weights file"):
+        training.load(tmp_path / "m.safetensors")
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def pickled(path):
+    path.write_bytes(pickle.dumps({"weights": [1, 2]}))
+
+
+def saved_by_torch(path):
+    torch.save(small_model().state_dict(), path)
+
+
+def without_a_description(path):
+    safetensors.torch.save_file(small_model().state_dict(), path)
+
+
+def of_another_size(path):
+    larger = models.mlp_vae((1, 8, 8), 4).config
+    metadata = {"model": json.dumps(larger), "recipe": "{}"}
+    safetensors.torch.save_file(small_model().state_dict(), path, metadata)
+
+
+def of_an_unknown_builder(path):
+    metadata = {"model": '{"builder": "os.system"}', "recipe": "{}"}
+    safetensors.torch.save_file(small_model().state_dict(), path, metadata)
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (cut_short, "damaged"),
+        (emptied, "damaged"),
+        (pickled, "damaged or not a safetensors file"),
+        (saved_by_torch, "damaged or not a safetensors file"),
+        (without_a_description, "not one that helpers.training.save wrote"),
+        (of_another_size, "do not fit"),
+        (of_an_unknown_builder, "do not fit"),
+    ],
+)
+def test_a_file_that_save_did_not_write_is_refused(tmp_path, spoil, message):
+    path = tmp_path / "m.safetensors"
+    training.save(path, small_model(), {})
+    spoil(path)
     with pytest.raises(ValueError, match=message):
         training.load(path)
 
 
-def test_load_refuses_what_is_not_its_own(tmp_path):
-    path = tmp_path / "m.safetensors"
-    refused(path, "there is no weights file")
+def test_a_file_that_the_index_beside_it_does_not_tell_of_is_refused(tmp_path):
+    path = tmp_path / "small.safetensors"
     training.save(path, small_model(), {})
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-100])
-    refused(path, "damaged")
-    path.write_bytes(b"")
-    refused(path, "damaged")
-    path.write_bytes(pickle.dumps({"weights": [1, 2]}))
-    refused(path, "damaged or not a safetensors file")
-    torch.save(small_model().state_dict(), path)
-    refused(path, "damaged or not a safetensors file")
-    safetensors.torch.save_file(small_model().state_dict(), path)
-    refused(path, "not one that helpers.training.save wrote")
-    metadata = {"model": json.dumps(models.mlp_vae((1, 8, 8), 4).config), "recipe": "{}"}
-    safetensors.torch.save_file(small_model().state_dict(), path, metadata)
-    refused(path, "do not fit")
-    safetensors.torch.save_file(small_model().state_dict(), path, {"model": '{"builder": "os.system"}', "recipe": "{}"})
-    refused(path, "do not fit")
-
-
-def test_load_refuses_a_file_that_the_index_beside_it_does_not_tell_of(tmp_path):
-    path, index = tmp_path / "small.safetensors", tmp_path / "results.json"
-    training.save(path, small_model(), {})
-    index.write_text(json.dumps({"small": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}, "other": {}}))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    index = {"small": {"sha256": sha256}, "other": {}}
+    (tmp_path / "results.json").write_text(json.dumps(index))
     training.load(path)
-    training.save(path, small_model(seed=1), {})  # a sound file, but of another model
-    refused(path, "SHA-256 is another; fetch it again")
+
+    # A sound file, but of another model.
+    training.save(path, small_model(seed=1), {})
+    with pytest.raises(ValueError, match="SHA-256 is another; fetch it again"):
+        training.load(path)
+
+    # The index does not know this one.
     training.save(tmp_path / "mine.safetensors", small_model(), {})
-    training.load(tmp_path / "mine.safetensors")  # the index does not know it
+    training.load(tmp_path / "mine.safetensors")
 
 
-def test_encode_in_parts_is_encode(digits):
-    model = small_model()
-    mu, logvar = training.encode(model, digits.pictures[:500], batch_size=128)
-    with torch.no_grad():
-        whole = model.encode(digits.pictures[:500])
-    assert torch.allclose(mu, whole[0], atol=1e-6) and torch.allclose(logvar, whole[1], atol=1e-6)
-    assert not mu.requires_grad
+# Recipes
 
 
 def test_a_recipe_is_the_training_it_describes(digits):
     recipe = {
-        "dataset": {"function": "digits"}, "model": {"function": "mlp_vae", "latent_dim": 3, "hidden": 32},
+        "dataset": {"function": "digits"},
+        "model": {"function": "mlp_vae", "latent_dim": 3, "hidden": 32},
         "objective": {"function": "beta_tcvae", "beta": [[0, 4], [20, 2]], "alpha": 1.0},
-        "training": {"steps": 30, "batch_size": 16, "cool_down": 0.5},
+        "training": {"steps": 30, "batch_size": 16, "lr_decay": 0.5},
     }
     model, history = training.from_recipe(recipe, seed=3, progress=False)
-    torch.manual_seed(3)
-    by_hand = models.mlp_vae((1, 8, 8), 3, hidden=32)
+
+    # The same by hand.
+    by_hand = small_model(seed=3)
     objective = objectives.beta_tcvae(objectives.piecewise_linear((0, 4), (20, 2)))
-    assert history == training.train(by_hand, digits, objective, 30, 16, seed=3, cool_down=0.5, progress=False)
-    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), by_hand.state_dict().values()))
+    history_by_hand = training.train(
+        by_hand,
+        digits,
+        objective,
+        steps=30,
+        batch_size=16,
+        seed=3,
+        lr_decay=0.5,
+        progress=False,
+    )
+    assert history == history_by_hand
+    assert same_weights(model, by_hand)
+
+
+def test_a_recipe_that_is_interrupted_says_so(monkeypatch):
+    build = models.mlp_vae
+
+    def build_interrupted(*arguments, **options):
+        return interrupted(build(*arguments, **options), step=5)
+
+    monkeypatch.setattr(models, "mlp_vae", build_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training.from_recipe(RECIPES["vae"], 0, progress=False)
 
 
 # Checkpoints
 
 
-class InterruptedAt:
-    """An objective whose kernel is interrupted at one step."""
-
-    def __init__(self, objective, step):
-        self.objective, self.step = objective, step
-
-    def __call__(self, model, images, step, generator):
-        if step == self.step:
-            raise KeyboardInterrupt
-        return self.objective(model, images, step, generator)
+@pytest.fixture
+def checkpoint(tmp_path):
+    return tmp_path / "run.checkpoint"
 
 
-def test_a_recipe_that_is_interrupted_says_so(monkeypatch):
-    whole = objectives.vae()
-    monkeypatch.setattr(objectives, "vae", lambda: InterruptedAt(whole, 5))
-    with pytest.raises(KeyboardInterrupt):
-        training.from_recipe(RECIPES["vae"], 0, progress=False)
+def state(objective):
+    """What an objective remembers from step to step."""
+    return objective.state_dict() if hasattr(objective, "state_dict") else {}
 
 
-@pytest.mark.parametrize("objective", [
-    objectives.vae, lambda: objectives.beta_tcvae(2.0), lambda: objectives.constrained_vae(3.0)])
-@pytest.mark.parametrize("step", [3, 8, 57, 99])
-def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(digits, tmp_path, monkeypatch, objective, step):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
-    arguments = {"steps": 100, "batch_size": 32, "seed": 7, "cool_down": 0.5, "records": 9, "progress": False}
-    whole_model, whole_objective = small_model(), objective()
-    whole = training.train(whole_model, digits, whole_objective, **arguments)
+@pytest.mark.parametrize("step", [8, 57, 99])
+@pytest.mark.parametrize(
+    "build, arguments",
+    [
+        (objectives.vae, {}),
+        (objectives.beta_tcvae, {"beta": 2.0}),
+        (objectives.constrained_vae, {"delta": 3.0}),
+        (objectives.adversarial, {"weight": 1.0, "critic_steps": 2}),
+    ],
+    ids=["vae", "beta_tcvae", "constrained_vae", "adversarial"],
+)
+def test_an_interrupted_run_ends_bit_for_bit_like_an_uninterrupted_one(
+    digits, checkpoint, build, arguments, step
+):
+    options = {
+        "steps": 100,
+        "batch_size": 32,
+        "seed": 7,
+        "lr_decay": 0.5,
+        "log_every": 11,
+        "progress": False,
+    }
+    whole_model = small_model()
+    whole_objective = build(**arguments)
+    whole = training.train(whole_model, digits, whole_objective, **options)
 
-    path = tmp_path / "run.checkpoint"
-    with monkeypatch.context() as patch:
-        interrupted = objective()
-        call = type(interrupted).__call__
-        patch.setattr(type(interrupted), "__call__", lambda self, model, images, now, generator: InterruptedAt(
-            lambda *arguments: call(self, *arguments), step)(model, images, now, generator))
-        training.train(small_model(), digits, interrupted, checkpoint=path, **arguments)
-    assert path.exists() == (step >= 8)
+    # The run that is interrupted writes its state as often as it can.
+    options |= {"checkpoint": checkpoint, "checkpoint_seconds": 0}
+    training.train(interrupted(small_model(), step), digits, build(**arguments), **options)
+    assert checkpoint.exists()
 
-    model, objective = small_model(seed=1), objective()
-    history = training.train(model, digits, objective, checkpoint=path, **arguments) if path.exists() else whole
-    assert history == whole
-    if step >= 8:
-        assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), whole_model.state_dict().values()))
-        assert vars(objective) == vars(whole_objective)
-        assert not path.exists()
+    # Another model and a new objective take over.
+    model = small_model(seed=1)
+    objective = build(**arguments)
+    assert training.train(model, digits, objective, **options) == whole
+    assert same_weights(model, whole_model)
+    assert not checkpoint.exists()
+
+    # So does all that the objective remembers, and nothing else of it has changed.
+    found, wanted = state(objective), state(whole_objective)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert repr(objective) == repr(whole_objective)
 
 
-def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
-    path = tmp_path / "run.checkpoint"
-    interrupted = InterruptedAt(objectives.vae(), 20)
-    training.train(small_model(), digits, interrupted, 100, 32, progress=False, checkpoint=path)
-    for changed in ({"seed": 1}, {"objective": objectives.beta_vae(2.0)}):
-        with pytest.raises(ValueError, match="another run"):
-            training.train(**{"model": small_model(), "dataset": digits, "objective": interrupted, "steps": 100, "batch_size": 32,
-                              "progress": False, "checkpoint": path} | changed)
-    path.write_bytes(path.read_bytes()[:1000])
+def test_the_objectives_that_remember_something_have_a_state():
+    assert state(objectives.constrained_vae(3.0))
+    assert hasattr(objectives.adversarial(1.0), "state_dict")
+
+
+@pytest.fixture
+def run(digits, checkpoint):
+    """The arguments of a run that keeps its state in a checkpoint."""
+    return {
+        "dataset": digits,
+        "objective": objectives.vae(),
+        "steps": 100,
+        "batch_size": 32,
+        "progress": False,
+        "checkpoint": checkpoint,
+    }
+
+
+def test_an_interruption_before_the_first_checkpoint_leaves_no_file(run, checkpoint):
+    training.train(interrupted(small_model(), step=3), **run, checkpoint_seconds=0)
+    assert not checkpoint.exists()
+
+
+def test_checkpoints_are_rare(run, checkpoint):
+    training.train(interrupted(small_model(), step=40), **run)
+    assert not checkpoint.exists()  # ten seconds had not passed
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"objective": objectives.beta_vae(2.0)}])
+def test_a_checkpoint_of_another_run_is_refused(run, changed):
+    training.train(interrupted(small_model(), step=20), **run, checkpoint_seconds=0)
+    with pytest.raises(ValueError, match="another run"):
+        training.train(small_model(), **run | changed)
+
+
+def test_a_damaged_checkpoint_is_refused(run, checkpoint):
+    training.train(interrupted(small_model(), step=20), **run, checkpoint_seconds=0)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(ValueError, match="delete it"):
-        training.train(small_model(), digits, interrupted, 100, 32, progress=False, checkpoint=path)
-
-
-def test_checkpoints_are_rare(digits, tmp_path):
-    path = tmp_path / "run.checkpoint"
-    training.train(small_model(), digits, InterruptedAt(objectives.vae(), 40), 100, 32, progress=False, checkpoint=path)
-    assert not path.exists()  # ten seconds had not passed
+        training.train(small_model(), **run)
 
 
 # Sweeps
 
 
-def recipe(**objective):
-    return {"dataset": {"function": "digits"}, "model": {"function": "mlp_vae", "latent_dim": 2, "hidden": 8},
-            "objective": objective, "training": {"steps": 16, "batch_size": 16}}
-
-
-RECIPES = {"vae": recipe(function="vae"), "beta": recipe(function="beta_vae", beta=4.0)}
+@pytest.fixture
+def table(tmp_path):
+    return tmp_path / "table.jsonl"
 
 
 def last_loss(model, history):
     return {"loss": history["loss"][-1], "process": os.getpid()}
 
 
-def test_a_sweep_has_a_row_for_each_run_and_skips_what_is_done(tmp_path):
-    path = tmp_path / "table.jsonl"
-    rows = training.sweep(RECIPES, (0, 1), path, last_loss, progress=False)
-    assert [(row["name"], row["seed"]) for row in rows] == [("vae", 0), ("vae", 1), ("beta", 0), ("beta", 1)]
+def never(model, history):
+    raise AssertionError("this run was done")
+
+
+def test_a_sweep_has_a_row_for_each_run_in_the_order_of_the_grid(table):
+    rows = training.sweep(RECIPES, (0, 1), table, last_loss, progress=False)
+    runs = [(row["name"], row["seed"]) for row in rows]
+    assert runs == [("vae", 0), ("vae", 1), ("beta", 0), ("beta", 1)]
     assert len({row["loss"] for row in rows}) == 4
-    model, history = training.from_recipe(RECIPES["beta"], 1, progress=False)
+    assert [json.loads(line) for line in table.read_text().splitlines()] == rows
+
+    # A row tells of the training that its recipe and its seed describe.
+    _, history = training.from_recipe(RECIPES["beta"], 1, progress=False)
     assert rows[3]["loss"] == history["loss"][-1]
-    assert [json.loads(line) for line in path.read_text().splitlines()] == rows
 
-    def never(model, history):
-        raise AssertionError("this run was done")
 
-    assert training.sweep(RECIPES, (0, 1), path, never, progress=False) == rows
-    more = training.sweep(RECIPES, (0, 1, 2), path, last_loss, progress=False)
+def test_a_sweep_runs_only_what_is_not_done(table):
+    rows = training.sweep(RECIPES, (0, 1), table, last_loss, progress=False)
+    assert training.sweep(RECIPES, (0, 1), table, never, progress=False) == rows
+
+    # One more seed.
+    more = training.sweep(RECIPES, (0, 1, 2), table, last_loss, progress=False)
     assert [row["seed"] for row in more] == [0, 1, 2, 0, 1, 2]
-    changed = training.sweep({"beta": recipe(function="beta_vae", beta=5.0)}, (0,), path, last_loss, progress=False)
+
+    # A name whose recipe has changed is another run.
+    stronger = {"beta": recipe(function="beta_vae", beta=5.0)}
+    changed = training.sweep(stronger, (0,), table, last_loss, progress=False)
     assert changed[0]["loss"] != rows[2]["loss"]
 
 
-def test_a_run_that_fails_leaves_the_others(tmp_path, capsys):
-    path = tmp_path / "table.jsonl"
+def test_a_recipes_setting_becomes_columns(table):
+    setting = {"objective": "beta_vae", "strength": 4}
+    recipes = {"beta": RECIPES["beta"] | {"setting": setting}}
+    rows = training.sweep(recipes, (0,), table, last_loss, progress=False)
+    assert rows[0].items() >= setting.items()
+
+
+def test_a_run_that_fails_leaves_the_others(table, capsys):
     broken = recipe(function="beta_vae", beta="four")
-    rows = training.sweep({"broken": broken, **RECIPES}, (0,), path, last_loss, progress=False)
-    assert "error" in rows[0] and "broken, seed 0: " in capsys.readouterr().out
-    assert [row["loss"] > 0 for row in rows[1:]] == [True, True]
-    assert len(path.read_text().splitlines()) == 2
+    rows = training.sweep({"broken": broken, **RECIPES}, (0,), table, last_loss, progress=False)
+
+    assert "error" in rows[0]
+    assert "broken, seed 0: " in capsys.readouterr().out
+    assert all(row["loss"] > 0 for row in rows[1:])
+    assert len(table.read_text().splitlines()) == 2
 
 
 def dies_once(model, history):
-    """Kills its process, and so loses the run, if the file that DIES_ONCE names does not exist yet."""
+    """Kills its process, and so loses the run, if the file that DIES_ONCE names does not exist."""
     marker = Path(os.environ["DIES_ONCE"])
     if not marker.exists():
         marker.touch()
@@ -277,19 +476,32 @@ def dies_once(model, history):
     return last_loss(model, history)
 
 
-def test_a_worker_that_dies_loses_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("DIES_ONCE", str(tmp_path / "marker"))
-    rows = training.sweep(RECIPES, (0, 1), tmp_path / "table.jsonl", dies_once, jobs=2, progress=False)
-    assert (tmp_path / "marker").exists()
+@pytest.fixture
+def marker(tmp_path, monkeypatch):
+    """The file by which a worker process knows that one has died."""
+    path = tmp_path / "marker"
+    monkeypatch.setenv("DIES_ONCE", str(path))
+    return path
+
+
+def test_a_worker_that_dies_loses_nothing(table, marker):
+    rows = training.sweep(RECIPES, (0, 1), table, dies_once, jobs=2, progress=False)
+    assert marker.exists()
     assert len({row["loss"] for row in rows}) == 4
 
 
-def test_the_same_call_runs_on_a_dask_cluster_one_of_whose_workers_dies(tmp_path, monkeypatch):
-    monkeypatch.setenv("DIES_ONCE", str(tmp_path / "marker"))
+def test_the_same_call_runs_on_a_dask_cluster_one_of_whose_workers_dies(tmp_path, table, marker):
     here = training.sweep(RECIPES, (0, 1), tmp_path / "here.jsonl", last_loss, progress=False)
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        with distributed.Client(cluster), joblib.parallel_config("dask"):
-            rows = training.sweep(RECIPES, (0, 1), tmp_path / "table.jsonl", dies_once, progress=False)
-    assert (tmp_path / "marker").exists()
+
+    # Of the two processes, the one that first has a run to score dies.
+    workers = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(**workers) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config("dask"),
+    ):
+        rows = training.sweep(RECIPES, (0, 1), table, dies_once, progress=False)
+
+    assert marker.exists()
     assert [row["loss"] for row in rows] == [row["loss"] for row in here]
     assert os.getpid() not in {row["process"] for row in rows}
