@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
-CELL_SECONDS = 300
+CELL_SECONDS = 900
 
 # What a notebook may take. Seconds and memory depend on the machine, so that no test asks for them;
 # `make run` marks them.

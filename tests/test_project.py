@@ -49,7 +49,7 @@ def test_environment_yml_names_no_version_of_its_own(project):
 def test_a_release_has_one_version(project):
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     changelog = (ROOT / "CHANGELOG.md").read_text()
-    assert citation["version"] == project["project"]["version"]
+    assert citation["version"] == project["version"]
     assert re.search(r"^## (\d.*), ", changelog, re.MULTILINE)[1] == citation["version"]
 
 

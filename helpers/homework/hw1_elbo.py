@@ -175,7 +175,10 @@ def _with_gradients(
     logvar: torch.Tensor,
     seed: int,
 ) -> tuple[torch.Tensor, ...] | EllipsisType | None:
-    """What 1.2 compares: the sample, and the gradients of its sum by mu and by logvar."""
+    """What 1.2 compares: the sample, and the gradients of its sum by mu and by logvar.
+
+    Raises WrongAnswer where no gradient reaches one of the two.
+    """
     mu.requires_grad_()
     logvar.requires_grad_()
     z = function(mu, logvar, torch.Generator().manual_seed(seed))
@@ -266,8 +269,8 @@ def elbo(images, logits, mu, logvar):
     mu, logvar: [B, D], the posterior q(z|x).
     """
     # log p(x|z): the pixels are independent given z, so their logarithms add up.
-    error = F.binary_cross_entropy_with_logits(logits, images, reduction="none")  # [B, C, H, W]
-    log_likelihood = -error.flatten(1).sum(1)  # [B]
+    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")  # [B, C, H, W]
+    log_likelihood = -per_pixel.flatten(1).sum(1)  # [B]
 
     # What the code costs: KL(q(z|x) || p(z)), added up over the latents.
     kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar).sum(1)  # [B]
@@ -491,7 +494,7 @@ GAP = Exercise(
 def repaired_loss(images, logits, mu, logvar):
     """The VAE loss of a batch, one number: the negative ELBO, summed over pixels and latents, mean over the images."""
     # -log p(x|z): a sum over the pixels. A mean would make it weaker by their number.
-    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")  # [B, C, H, W]
     error = per_pixel.flatten(1).sum(1)  # [B]
 
     # KL(q(z|x) || p(z)): logvar is the logarithm of the variance, not the standard deviation.

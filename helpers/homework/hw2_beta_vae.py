@@ -381,10 +381,10 @@ def our_beta(beta, pixels, latents, reconstruction, kl):
     The error is ||x - x̂||² and counts as a negative log-likelihood (variance 1/2); or it is one already.
     reconstruction, kl: "mean" or "sum", over the pixels of an image and over the latents. Here both are sums.
     """
-    # A mean over pixels is the sum divided by their number: the whole loss times it has the sum.
+    # Where the error is a mean, the whole loss times the number of pixels has the sum.
     per_error = pixels if reconstruction == "mean" else 1
 
-    # A mean over latents is the sum divided by their number, which weakens the KL.
+    # Where the KL is a mean, it is the sum divided by the number of latents.
     per_kl = latents if kl == "mean" else 1
 
     return beta * per_error / per_kl
@@ -477,7 +477,7 @@ def beta_loss(images, logits, mu, logvar, beta):
     images, logits: [B, C, H, W]. mu, logvar: [B, D]. beta: a number.
     """
     # The error of each image: -log p(x|z), added up over the pixels.
-    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+    per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")  # [B, C, H, W]
     error = per_pixel.flatten(1).sum(1)  # [B]
 
     # What its code costs: KL(q(z|x) || p(z)), added up over the latents.

@@ -371,11 +371,11 @@ def dci(importance, errors):
     columns' 1 - entropy to base D. A row or a column of zeros has the score 0. I: the mean of 1 - errors².
     """
 
-    # For each row: is it spread over all entries (0) or has one entry all of it (1)?
+    # The entropy of each row's shares, to the base of its length. A row of zeros has the score 0.
     def one_minus_entropy(rows):
         total = rows.sum(axis=1, keepdims=True)  # [rows, 1]
         p = rows / np.where(total > 0, total, 1)
-        entropy = -xlogy(p, p).sum(axis=1) / np.log(rows.shape[1])  # [rows], to the base
+        entropy = -xlogy(p, p).sum(axis=1) / np.log(rows.shape[1])  # [rows]
         return np.where(total[:, 0] > 0, 1 - entropy, 0.0)
 
     # D: a latent counts with its share of all importance.
