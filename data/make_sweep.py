@@ -1,81 +1,124 @@
-"""Train three objectives at four strengths over five seeds, with a schedule and with constant weights.
+"""Train three objectives at four strengths over five seeds, with a schedule and without.
 
-The table is sweep.jsonl: a line a run, with its recipe and its scores on the same 10,000 images. What it has is not run
-again, and an interrupted run goes on. One run takes a minute and a half; `python data/make_sweep.py 2` runs two at a time.
+The table is sweep.jsonl: a line a run, with its recipe and its scores on the same 10,000 images.
+What it has is not run again, and an interrupted run goes on. One run takes a minute and a half;
+`python data/make_sweep.py 2` runs two at a time.
 
-replication.jsonl is the same for the settings that the claims of notebook 08 compare, over five other seeds. These were run
-when the claims had been written.
+replication.jsonl is the same for the settings that the claims of notebook 08 compare, over five
+other seeds. These were run when the claims had been written.
 """
 
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-
-from helpers import datasets, metrics, training
-from make_weights import EVALUATION_SEED, KINDS, SCHEDULE, SEEDS, SHARED, rounded, scores
+from helpers import training
+from helpers.models import VAE
+from helpers.training import Recipe
+from recipes import SCHEDULE, SEEDS, SHARED, Call, Schedule, altered
+from scoring import Scores, evaluation_posteriors, last_terms, rounded, scores_by_both_gaps
 
 TABLE = Path(__file__).parent / "sweep.jsonl"
 REPLICATION = Path(__file__).parent / "replication.jsonl"
 OTHER_SEEDS = range(5, 10)
+
+BOUND = SHARED["model"]["mean_bound"]
 BETAS = (1, 2, 4, 8)
 BUDGETS = (12, 9, 7, 5)  # nats, about what these β leave a β-VAE
-CAPACITY = [[0, 0.05], [1500, 0.8], [3000, 1.8], [4000, 2.5], [6000, 5]]  # nats: the rates of a β-VAE on SCHEDULE, in results.json
+
+# The budget that rises where the price of the others falls, up to step 6,000, in nats: the rates of
+# a β-VAE on SCHEDULE, in results.json.
+CAPACITY: Schedule = [[0, 0.05], [1500, 0.8], [3000, 1.8], [4000, 2.5], [6000, 5]]
 
 
-def falling(beta):
-    """The schedule of make_weights, but never below β."""
-    return [[step, max(weight, beta)] for step, weight in SCHEDULE]
+@dataclass(frozen=True)
+class Setting:
+    """The choices in which the runs differ, beside the seed; each is a column of the table."""
+
+    objective: str  # "beta_vae", "beta_tcvae" or "constrained_vae"
+    strength: int  # β, or δ in nats
+    path: str  # "constant" or "schedule": how the weights of the KL, or the budget, go there
+    bound: float | None = BOUND  # of the posterior means; None: they are free
+
+    @property
+    def name(self) -> str:
+        """The name of the recipe."""
+        means = "free" if self.bound is None else "bounded"
+        return f"{self.objective}-{self.strength}-{self.path}-{means}"
 
 
-def objectives():
-    """The objective of each recipe, by its name: "objective, strength, path"."""
-    for beta in BETAS:
-        yield f"beta_vae, {beta}, constant", {"function": "beta_vae", "beta": float(beta)}
-        yield f"beta_vae, {beta}, schedule", {"function": "beta_vae", "beta": falling(beta)}
-    for beta in BETAS[1:]:  # at 1 it is the VAE again
-        yield f"beta_tcvae, {beta}, constant", {"function": "beta_tcvae", "beta": float(beta)}
-        yield f"beta_tcvae, {beta}, schedule", {"function": "beta_tcvae", "beta": falling(beta), "alpha": SCHEDULE, "gamma": SCHEDULE}
-    for budget in BUDGETS:
-        yield f"constrained_vae, {budget}, constant", {"function": "constrained_vae", "delta": float(budget)}
-        yield f"constrained_vae, {budget}, schedule", {  # a budget that rises where the price of the others falls
-            "function": "constrained_vae", "delta": [*CAPACITY, [9000, budget]], "beta": float(SCHEDULE[0][1])}
+def objective_of(setting: Setting) -> Call:
+    """The objective of a setting, as recipes have it."""
+    if setting.path == "constant":
+        argument = "delta" if setting.objective == "constrained_vae" else "beta"
+        return {"function": setting.objective, argument: float(setting.strength)}
+
+    # The multiplier of the rising budget starts at the price at which the others start.
+    if setting.objective == "constrained_vae":
+        budget = [*CAPACITY, [9000, setting.strength]]
+        return {"function": "constrained_vae", "delta": budget, "beta": float(SCHEDULE[0][1])}
+
+    # The weight follows SCHEDULE, but is never below β. In the β-TCVAE it is that of the total
+    # correlation only.
+    falling = [[step, max(weight, setting.strength)] for step, weight in SCHEDULE]
+    objective: Call = {"function": setting.objective, "beta": falling}
+    if setting.objective == "beta_tcvae":
+        objective |= {"alpha": SCHEDULE, "gamma": SCHEDULE}
+    return objective
 
 
-RECIPES = {}
-for bound in (SHARED["model"]["mean_bound"], None):
-    for name, objective in objectives():
-        if bound or objective.get("beta") in (4.0, falling(4)):  # free means at one strength, which is enough to compare
-            RECIPES[f"{name}, {'bounded' if bound else 'free'}"] = {
-                **SHARED, "model": {**SHARED["model"], "mean_bound": bound}, "objective": objective}
-
-CLAIMED = [f"{name}, bounded" for name in (
-    *(f"beta_vae, {beta}, constant" for beta in BETAS), "beta_vae, 1, schedule", "beta_vae, 4, schedule",
-    "beta_tcvae, 4, constant", "beta_tcvae, 4, schedule", "constrained_vae, 9, constant", "constrained_vae, 9, schedule")]
-
-
-def scores_with_posterior(model, images, factors):
-    """The `scores` of make_weights.py, and those of the posterior MIG and of DCI by a forest."""
-    mu, logvar = training.encode(model, images)
-    posterior = metrics.posterior_mig(mu, logvar, factors)
-    forest = metrics.dci(mu, factors, "forest", KINDS)
+def recipe_of(setting: Setting) -> Recipe:
+    """The recipe of a setting. It holds the setting's fields too, which `sweep` makes columns."""
     return {
-        **scores(model, images, factors), "posterior_mig": posterior.score, "posterior_mig_four": posterior.per_factor[1:].mean().item(),
-        "forest_disentanglement": forest.disentanglement, "forest_completeness": forest.completeness,
-        "forest_informativeness": forest.informativeness,
+        "setting": asdict(setting),
+        **altered(SHARED, model={"mean_bound": setting.bound}),
+        "objective": objective_of(setting),
     }
 
 
-def row(model, history):
-    """What the table keeps of a run."""
-    evaluation = datasets.sprites(32).sample(10_000, torch.Generator().manual_seed(EVALUATION_SEED))
-    return rounded({**scores_with_posterior(model, *evaluation),
-                    "reconstruction": history["reconstruction"][-1], "rate": history["rate"][-1]})
+def settings() -> list[Setting]:
+    """All settings, in the order in which they are run."""
+    strengths = [("beta_vae", beta) for beta in BETAS]
+    strengths += [("beta_tcvae", beta) for beta in BETAS[1:]]  # at 1 it is the VAE again
+    strengths += [("constrained_vae", budget) for budget in BUDGETS]
+
+    # Free means at one strength, which is enough to compare.
+    free = [("beta_vae", 4), ("beta_tcvae", 4)]
+
+    paths = ("constant", "schedule")
+    bounded = [Setting(*chosen, path) for chosen in strengths for path in paths]
+    return bounded + [Setting(*chosen, path, bound=None) for chosen in free for path in paths]
+
+
+RECIPES = {setting.name: recipe_of(setting) for setting in settings()}
+
+# The settings that notebook 08's claims compare.
+CLAIMED = [
+    *(Setting("beta_vae", beta, "constant") for beta in BETAS),
+    Setting("beta_vae", 1, "schedule"),
+    Setting("beta_vae", 4, "schedule"),
+    Setting("beta_tcvae", 4, "constant"),
+    Setting("beta_tcvae", 4, "schedule"),
+    Setting("constrained_vae", 9, "constant"),
+    Setting("constrained_vae", 9, "schedule"),
+]
+REPLICATED = {setting.name: RECIPES[setting.name] for setting in CLAIMED}
+
+
+def scores_of_run(model: VAE, history: dict[str, list]) -> Scores:
+    """What the table keeps of a run, beside its recipe and seed."""
+    scores = scores_by_both_gaps(*evaluation_posteriors(model))
+    return rounded({**scores, **last_terms(history)})
+
+
+def main(jobs: int) -> None:
+    """Run what the two tables do not have, so many runs at a time."""
+    # Seed by seed, so that a table cut short is a balanced one.
+    for seed in SEEDS:
+        training.sweep(RECIPES, [seed], TABLE, scores_of_run, jobs)
+    for seed in OTHER_SEEDS:
+        training.sweep(REPLICATED, [seed], REPLICATION, scores_of_run, jobs)
 
 
 if __name__ == "__main__":
-    jobs = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    for seed in SEEDS:  # seed by seed, so that a table cut short is a balanced one
-        training.sweep(RECIPES, [seed], TABLE, row, jobs)
-    for seed in OTHER_SEEDS:
-        training.sweep({name: RECIPES[name] for name in CLAIMED}, [seed], REPLICATION, row, jobs)
+    main(jobs=int(sys.argv[1]) if len(sys.argv) > 1 else 1)
