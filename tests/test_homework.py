@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.special import xlogy
+from torch import Tensor
 
 from helpers import gaussians, homework
 from helpers.homework import controls, engine
@@ -60,7 +61,7 @@ def displayed(monkeypatch):
 
 def as_learner(source: str, **more: Any) -> dict[str, Any]:
     """Run a cell's source as a notebook would, and return its names."""
-    usual = {"torch": torch, "F": F, "np": np, "xlogy": xlogy, "math": math}
+    usual = {"torch": torch, "Tensor": Tensor, "F": F, "np": np, "xlogy": xlogy, "math": math}
     names = {"__name__": "__main__", **usual, **more}
     exec(compile(source, "a notebook cell", "exec"), names)
     return names

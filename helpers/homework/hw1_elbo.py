@@ -11,6 +11,7 @@ from types import EllipsisType
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from helpers.homework.engine import Exercise, WrongAnswer
 
@@ -79,8 +80,10 @@ def _pictures(
 # 1.1 The KL to the prior in closed form
 
 
-def kl_to_prior(mu, logvar):
-    """KL(q(z|x) || p(z)) of each image, [B], for q = N(mu, exp(logvar)) with mu, logvar [B, D] and p = N(0, I)."""
+def kl_to_prior(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(q(z|x) || p(z)) of each image, [B], for q = N(mu, exp(logvar)) with mu, logvar [B, D] and
+    p = N(0, I).
+    """
     per_latent = 0.5 * (mu**2 + logvar.exp() - 1 - logvar)  # [B, D]
     return per_latent.sum(1)  # [B]
 
@@ -149,8 +152,9 @@ KL_TO_PRIOR = Exercise(
 # 1.2 A reparameterised sample
 
 
-def sample(mu, logvar, generator):
-    """A reparameterised sample z of N(mu, exp(logvar)), [B, D], through which gradients reach mu and logvar.
+def sample(mu: Tensor, logvar: Tensor, generator: torch.Generator) -> Tensor:
+    """A reparameterised sample z of N(mu, exp(logvar)), [B, D], through which gradients reach mu
+    and logvar.
 
     Draw the noise by torch.randn(mu.shape, generator=generator, dtype=mu.dtype), once.
     """
@@ -262,10 +266,11 @@ SAMPLE = Exercise(
 # 1.3 The ELBO of a batch
 
 
-def elbo(images, logits, mu, logvar):
+def elbo(images: Tensor, logits: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """The ELBO of each image, [B], with the one code that `logits` was decoded from.
 
-    images: [B, C, H, W] in [0, 1]. logits: the same shape; p(x|z) is Bernoulli with the probability sigmoid(logits).
+    images: [B, C, H, W] in [0, 1].
+    logits: the same shape; p(x|z) is Bernoulli with the probability sigmoid(logits).
     mu, logvar: [B, D], the posterior q(z|x).
     """
     # log p(x|z): the pixels are independent given z, so their logarithms add up.
@@ -349,10 +354,14 @@ ELBO = Exercise(
 # 1.4 The gap in the linear-Gaussian world
 
 
-def gap(x, weights, noise_variance, mu, logvar):
-    """log p(x) - ELBO of each image, [N], where p(z) = N(0, I) and p(x|z) = N(weights z, noise_variance I).
+def gap(x: Tensor, weights: Tensor, noise_variance: float, mu: Tensor, logvar: Tensor) -> Tensor:
+    """log p(x) - ELBO of each image, [N], where p(z) = N(0, I) and p(x|z) = N(weights z,
+    noise_variance I).
 
-    x: [N, pixels]. weights: [pixels, D]. noise_variance: a number. mu, logvar: [N, D], the encoder's q(z|x).
+    x: [N, pixels].
+    weights: [pixels, D].
+    noise_variance: a number.
+    mu, logvar: [N, D], the encoder's q(z|x).
     """
     latents = weights.shape[1]
 
@@ -491,8 +500,10 @@ GAP = Exercise(
 # 1.5 Bug hunt: a loss that trains to nothing
 
 
-def repaired_loss(images, logits, mu, logvar):
-    """The VAE loss of a batch, one number: the negative ELBO, summed over pixels and latents, mean over the images."""
+def repaired_loss(images: Tensor, logits: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+    """The VAE loss of a batch, one number: the negative ELBO, summed over pixels and latents, mean
+    over the images.
+    """
     # -log p(x|z): a sum over the pixels. A mean would make it weaker by their number.
     per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")  # [B, C, H, W]
     error = per_pixel.flatten(1).sum(1)  # [B]

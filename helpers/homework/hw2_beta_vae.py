@@ -8,19 +8,27 @@ References and wrong answers are written as a learner writes, without types.
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from helpers.homework.engine import Exercise
 
 # 2.1 The residuals of the KKT conditions
 
 
-def kkt_residuals(q, beta, delta, prior, likelihood):
+def kkt_residuals(
+    q: Tensor, beta: float, delta: float, prior: Tensor, likelihood: Tensor
+) -> tuple[float, float, float, float]:
     """Four numbers, each 0 where its KKT condition holds: (stationarity, primal, dual, slackness).
 
-    q: [images, codes], an encoder table without zeros. prior: [codes]. likelihood: [codes, images], p(x|z).
-    The problem: least distortion subject to rate <= delta. stationarity: the largest gain s_z - Σ q s of any code in any
-    image, with s = log p(x|z) - beta · log(q / prior). primal: how far the rate is above delta, else 0. dual: how far
-    beta is below 0, else 0. slackness: |beta · (rate - delta)|.
+    q: [images, codes], an encoder table without zeros.
+    prior: [codes].
+    likelihood: [codes, images], p(x|z).
+    The problem: least distortion subject to rate <= delta.
+    stationarity: the largest gain s_z - Σ q s of any code in any image, with s = log p(x|z) - beta
+    · log(q / prior).
+    primal: how far the rate is above delta, else 0.
+    dual: how far beta is below 0, else 0.
+    slackness: |beta · (rate - delta)|.
     """
     # Stationarity: in a solution no code of an image gains more than the mean under q.
     log_ratio = (q / prior).log()  # [images, codes]
@@ -146,11 +154,12 @@ KKT_RESIDUALS = Exercise(
 # 2.2 A step of dual ascent
 
 
-def dual_step(beta, rate, delta, step_size):
-    """The multiplier after one step of dual ascent: up where the rate is above delta, down where it is below.
+def dual_step(beta: float, rate: float, delta: float, step_size: float) -> float:
+    """The multiplier after one step of dual ascent: up where the rate is above delta, down where it
+    is below.
 
-    The step is step_size · max(beta, 1) · v with the violation v = rate / delta - 1, at most 1. The result is at
-    least 0.
+    The step is step_size · max(beta, 1) · v with the violation v = rate / delta - 1, at most 1. The
+    result is at least 0.
     """
     violation = min(rate / delta - 1, 1.0)
     step = step_size * max(beta, 1.0) * violation
@@ -236,12 +245,13 @@ DUAL_STEP = Exercise(
 # 2.3 β read off a rate-distortion curve
 
 
-def beta_from_curve(rates, distortions, delta):
-    """The price of a nat at the budget delta, from measured points (rates[i], distortions[i]) in any order.
+def beta_from_curve(rates: Tensor, distortions: Tensor, delta: float) -> float:
+    """The price of a nat at the budget delta, from measured points (rates[i], distortions[i]) in
+    any order.
 
-    It is minus the slope of the straight line between the two points next to delta, one with a rate at most delta and one
-    with a larger rate; 0 if no point has a larger rate. rates, distortions: [M] tensors, the rates all different.
-    The smallest rate is at most delta.
+    It is minus the slope of the straight line between the two points next to delta, one with a rate
+    at most delta and one with a larger rate; 0 if no point has a larger rate.
+    rates, distortions: [M] tensors, the rates all different. The smallest rate is at most delta.
     """
     # The points in the order of the curve.
     order = rates.argsort()
@@ -375,11 +385,14 @@ BETA_FROM_CURVE = Exercise(
 # 2.4 The β of three written settings
 
 
-def our_beta(beta, pixels, latents, reconstruction, kl):
-    """The β in the convention of this series, of a loss "error + beta · KL" that is written in another one.
+def our_beta(beta: float, pixels: int, latents: int, reconstruction: str, kl: str) -> float:
+    """The β in the convention of this series, of a loss "error + beta · KL" that is written in
+    another one.
 
-    The error is ||x - x̂||² and counts as a negative log-likelihood (variance 1/2); or it is one already.
-    reconstruction, kl: "mean" or "sum", over the pixels of an image and over the latents. Here both are sums.
+    The error is ||x - x̂||² and counts as a negative log-likelihood (variance 1/2); or it is one
+    already.
+    reconstruction, kl: "mean" or "sum", over the pixels of an image and over the latents. Here both
+    are sums.
     """
     # Where the error is a mean, the whole loss times the number of pixels has the sum.
     per_error = pixels if reconstruction == "mean" else 1
@@ -471,10 +484,13 @@ OUR_BETA = Exercise(
 # 2.5 Predict, then train: β against reconstruction
 
 
-def beta_loss(images, logits, mu, logvar, beta):
-    """The β-VAE loss of a batch, one number: the error summed over pixels, plus β times the KL, mean over the images.
+def beta_loss(images: Tensor, logits: Tensor, mu: Tensor, logvar: Tensor, beta: float) -> Tensor:
+    """The β-VAE loss of a batch, one number: the error summed over pixels, plus β times the KL,
+    mean over the images.
 
-    images, logits: [B, C, H, W]. mu, logvar: [B, D]. beta: a number.
+    images, logits: [B, C, H, W].
+    mu, logvar: [B, D].
+    beta: a number.
     """
     # The error of each image: -log p(x|z), added up over the pixels.
     per_pixel = F.binary_cross_entropy_with_logits(logits, images, reduction="none")  # [B, C, H, W]

@@ -9,14 +9,16 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from helpers.homework.engine import Exercise
 
 # 3.1 The three terms by enumeration
 
 
-def three_terms(q):
-    """(I(z;n), TC(z), Σ_j KL(q(z_j) || p(z_j))) of a table q [N, A, B], q(z1, z2 | n), with a uniform prior.
+def three_terms(q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(I(z;n), TC(z), Σ_j KL(q(z_j) || p(z_j))) of a table q [N, A, B], q(z1, z2 | n), with a
+    uniform prior.
 
     All N images are equally likely. Entries may be 0; 0 log 0 counts as 0.
     """
@@ -129,11 +131,12 @@ THREE_TERMS = Exercise(
 # 3.2 log q(z) by stratified sampling
 
 
-def log_q_stratified(log_q, dataset_size):
+def log_q_stratified(log_q: Tensor, dataset_size: int) -> Tensor:
     """log q̂(z) of each code in a minibatch by stratified sampling, [B].
 
-    log_q: [B, B], log q(z_i | image m) of code i (row) under the posterior of image m (column); code i came from image i.
-    The own image has the weight 1/N, each other one (N - 1) / (N (B - 1)), with N = dataset_size and B >= 2.
+    log_q: [B, B], log q(z_i | image m) of code i (row) under the posterior of image m (column);
+    code i came from image i. The own image has the weight 1/N, each other one (N - 1) /
+    (N (B - 1)), with N = dataset_size and B >= 2.
     """
     batch = len(log_q)
 
@@ -245,7 +248,7 @@ LOG_Q_STRATIFIED = Exercise(
 # 3.3 The total correlation of two Gaussian latents
 
 
-def gaussian_total_correlation(covariance):
+def gaussian_total_correlation(covariance: Tensor) -> Tensor:
     """The total correlation of two Gaussian latents with this covariance, [2, 2], one number."""
     rho_squared = covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1])
     return -0.5 * torch.log(1 - rho_squared)
@@ -319,8 +322,9 @@ GAUSSIAN_TOTAL_CORRELATION = Exercise(
 # 3.4 Which term hurts reconstruction?
 
 
-def least_distortion(q):
-    """The least mean of -log p(n|z) that any decoder can reach with the encoder table q [N, codes], one number.
+def least_distortion(q: Tensor) -> Tensor:
+    """The least mean of -log p(n|z) that any decoder can reach with the encoder table q [N, codes],
+    one number.
 
     All N images are equally likely. Entries may be 0.
     """
@@ -395,13 +399,17 @@ LEAST_DISTORTION = Exercise(
 # 3.5 Bug hunt: why is this total correlation negative?
 
 
-def why_negative(reported, log_q, dataset_size):
-    """Which of three reasons made this total correlation: "missing constant", "weight per latent" or "sampling error".
+def why_negative(reported: float, log_q: Tensor, dataset_size: int) -> str:
+    """Which of three reasons made this total correlation: "missing constant", "weight per latent"
+    or "sampling error".
 
-    log_q: [B, B, D], log q(z_ij | image m): code i, image m, latent j. With log q̂ by a weight on each image,
+    log_q: [B, B, D], log q(z_ij | image m): code i, image m, latent j. With log q̂ by a weight on
+    each image,
       "missing constant": the weight is 1 everywhere, and log(B N) was subtracted nowhere;
-      "weight per latent": the stratified weights, added to the log density of every latent before these are added up;
-      "sampling error": the stratified weights, added where they belong, once after and once in each latent's own sum.
+      "weight per latent": the stratified weights, added to the log density of every latent before
+        these are added up;
+      "sampling error": the stratified weights, added where they belong, once after and once in each
+        latent's own sum.
     In all three, reported = mean over i of [log q̂(z_i) - Σ_j log q̂(z_ij)].
     """
     batch = len(log_q)

@@ -16,10 +16,11 @@ from helpers.homework.engine import Exercise, WrongAnswer
 # 4.1 Entropy and mutual information from counts
 
 
-def entropy_and_information(counts):
+def entropy_and_information(counts: np.ndarray) -> tuple[float, float]:
     """(H(g), I(z;g)) in nats from a table of counts [A, K].
 
-    There is a row for each bin of the code and a column for each value of the factor. Counts may be 0; 0 log 0 counts as 0.
+    There is a row for each bin of the code and a column for each value of the factor. Counts may be
+    0; 0 log 0 counts as 0.
     """
 
     def entropy(p):
@@ -123,8 +124,10 @@ ENTROPY_AND_INFORMATION = Exercise(
 # 4.2 The mutual information gap
 
 
-def mig(information, entropies):
-    """The mutual information gap, one number, from I(z_j; g_k) [D, K] and H(g_k) [K], with D at least 2."""
+def mig(information: np.ndarray, entropies: np.ndarray) -> float:
+    """The mutual information gap, one number, from I(z_j; g_k) [D, K] and H(g_k) [K], with D at
+    least 2.
+    """
     ordered = np.sort(information, axis=0)  # [D, K], the largest in the last row
     gaps = ordered[-1] - ordered[-2]  # [K]
     return (gaps / entropies).mean()
@@ -206,11 +209,12 @@ MIG = Exercise(
 # 4.3 Why the gap? Codes that fool the mutual information
 
 
-def fooling_codes(factors):
+def fooling_codes(factors: np.ndarray) -> np.ndarray:
     """Codes [N, D] from which a latent can tell every factor, although their MIG is 0.
 
-    factors: [N, K] integers. With the best latent of each factor, max_j I(z_j; g_k) / H(g_k) must be at least 0.95, and
-    the MIG at most 0.05. D is at least 2, and no two columns of codes may be equal.
+    factors: [N, K] integers. With the best latent of each factor, max_j I(z_j; g_k) / H(g_k) must
+    be at least 0.95, and the MIG at most 0.05. D is at least 2, and no two columns of codes may be
+    equal.
     """
     # A latent for each factor, with values from 0 to below 1.
     shares = factors / (factors.max(axis=0) + 1)  # [N, K]
@@ -364,11 +368,14 @@ FOOLING_CODES = Exercise(
 # 4.4 D, C and I from an importance matrix
 
 
-def dci(importance, errors):
-    """(D, C, I) from the importance R [D, K] and the prediction errors [K], as fractions of a constant prediction's.
+def dci(importance: np.ndarray, errors: np.ndarray) -> tuple[float, float, float]:
+    """(D, C, I) from the importance R [D, K] and the prediction errors [K], as fractions of a
+    constant prediction's.
 
-    D: each row's 1 - entropy to base K, weighted with the row's share of all importance. C: the plain mean over the
-    columns' 1 - entropy to base D. A row or a column of zeros has the score 0. I: the mean of 1 - errors².
+    D: each row's 1 - entropy to base K, weighted with the row's share of all importance.
+    C: the plain mean over the columns' 1 - entropy to base D. A row or a column of zeros has the
+    score 0.
+    I: the mean of 1 - errors².
     """
 
     # The entropy of each row's shares, to the base of its length. A row of zeros has the score 0.
@@ -499,10 +506,11 @@ DCI = Exercise(
 # 4.5 Bug hunt: the transpose lost in a reshape
 
 
-def repaired_importance(coefficients, code_std):
+def repaired_importance(coefficients: np.ndarray, code_std: np.ndarray) -> np.ndarray:
     """R [D, K], the absolute weight of each standardised code i for each factor j.
 
-    coefficients: [K, D], as scikit-learn's `coef_` has them, for codes that were not standardised. code_std: [D].
+    coefficients: [K, D], as scikit-learn's `coef_` has them, for codes that were not standardised.
+    code_std: [D].
     """
     scaled = np.abs(coefficients * code_std)  # [K, D]
     return scaled.T  # [D, K]
