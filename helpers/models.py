@@ -128,7 +128,7 @@ def mlp_vae(
 
 
 def conv_vae(
-    image_shape: Sequence[int], latent_dim: int = 10, *, mean_bound: float | None = None
+    image_shape: Sequence[int], latent_dim: int = 10, mean_bound: float | None = None
 ) -> VAE:
     """The convolutional VAE of Burgess et al. 2018 (appendix A.1).
 
