@@ -8,6 +8,6 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "500")
 
 from helpers.installation import doctor  # noqa: E402
-from helpers.ledger import claim, verify  # noqa: E402
+from helpers.ledger import claim, claims, verify  # noqa: E402
 
-__all__ = ["claim", "doctor", "verify"]
+__all__ = ["claim", "claims", "doctor", "verify"]

@@ -1,36 +1,60 @@
 """What keeps the notebooks honest: verify an equation, back a claim.
 
-Each check prints one line that is the same on every machine, so that a test can compare it, and
-raises if it fails.
+Each check raises if it fails. What it prints is the same on every machine, so that a test can
+compare it, but for the measured values of claims, which bear a mark.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from helpers.tables import table
+
+NEAR_MISS = "      "  # before the line of a near miss
+
+CLAIMS = "What was claimed, and what was measured here."
+
+# Before a number that differs between machines. tests/sanitize.cfg knows it.
+MEASURED = "≈ "
 
 # Torch is not imported here: the doctor must be able to say that it is missing. Its tensors are
 # taken all the same.
 
 
 def verify(
-    tag: str, left: ArrayLike, right: ArrayLike, tolerance: float, relation: str = "=="
+    tag: str,
+    left: ArrayLike,
+    right: ArrayLike,
+    tolerance: float,
+    relation: str = "==",
+    near_misses: Mapping[str, ArrayLike] | None = None,
+    scale: float | None = None,
 ) -> None:
     """Check an equation: its two sides, computed by different routes, agree within `tolerance`.
 
     Prints the tag and both sides (of arrays: how many values), rounded to ten times the tolerance
-    and at most four digits.
+    and at most four digits; and for each near miss a line with what the left side would be.
 
     tag: the number of the equation.
     left, right: numbers, arrays or tensors of one shape.
     tolerance: how far apart the sides may be, a positive number.
     relation: "==", or "<=" for left <= right + tolerance.
-    Raises AssertionError where it does not hold, NaN included; ValueError for unequal shapes or a
-    tolerance that is not a positive number or an unknown relation.
+    near_misses: a few words such as "without the ½" -> the left side by that wrong formula, of the
+      same shape. The comparison must fail for each of them, or it would not have noticed.
+    scale: what a left side that is zero is to be measured against: an equality must fail if a
+      hundredth of this is added. By default of the left side itself.
+    Raises AssertionError where the equation does not hold, NaN included; where an equality would
+    hold all the same with the left side a hundredth larger; and where a near miss would pass.
+    Raises ValueError for unequal shapes, a tolerance that is not a positive number, an unknown
+    relation, and a near miss that is not finite.
 
-    >>> verify("1.1", math.pi, 355 / 113, tolerance=1e-6)
-    (1.1) holds: 3.142 == 3.142   (tolerance 1e-06)
+    >>> half_sine = 2 * math.sin(0.5) * math.cos(0.5)
+    >>> verify("1.1", half_sine, math.sin(1), 1e-9, near_misses={"without the 2": half_sine / 2})
+    (1.1) holds: 0.8415 == 0.8415   (tolerance 1e-09)
+          without the 2: 0.4207
     """
     if relation not in ("==", "<="):
         raise ValueError(f'relation must be "==" or "<=", not {relation!r}')
@@ -44,7 +68,7 @@ def verify(
         raise ValueError(f"({tag}): the two sides have the shapes {a.shape} and {b.shape}")
 
     # A comparison with NaN is false, so that NaN on either side does not hold.
-    excess = np.abs(a - b) if relation == "==" else a - b
+    excess = _excess(a, b, relation)
     if not (excess <= tolerance).all():
         worst = np.unravel_index(np.argmax(np.nan_to_num(excess, nan=np.inf)), excess.shape)
         place = f" at {tuple(map(int, worst))}" if worst else ""
@@ -53,26 +77,80 @@ def verify(
             + place
         )
 
+    # Would it have noticed if it were wrong?
+    if relation == "==":
+        _check_that_it_can_fail(tag, a, b, tolerance, scale)
+    misses = {words: _array(value) for words, value in (near_misses or {}).items()}
+    for words, wrong in misses.items():
+        _check_that_it_is_missed(tag, words, wrong, b, tolerance, relation)
+
     if a.ndim == 0:
         sides = f"{_rounded(float(a), tolerance)} {relation} {_rounded(float(b), tolerance)}"
     else:
         sides = f"left {relation} right, {a.size} values"
     print(f"({tag}) holds: {sides}   (tolerance {tolerance:.1g})")
+    for words, wrong in misses.items():
+        if a.ndim == 0:
+            would_be = _rounded(float(wrong), tolerance)
+        else:
+            would_be = f"off by up to {np.abs(wrong - b).max():.2g}"
+        print(f"{NEAR_MISS}{words}: {would_be}")
+
+
+def _excess(left: np.ndarray, right: np.ndarray, relation: str) -> np.ndarray:
+    """By how much the relation is missed, entry by entry."""
+    return np.abs(left - right) if relation == "==" else left - right
+
+
+def _check_that_it_can_fail(
+    tag: str, left: np.ndarray, right: np.ndarray, tolerance: float, scale: float | None
+) -> None:
+    """An equality that holds as well with the left side a hundredth larger proves little."""
+    larger = 1.01 * left if scale is None else left + 0.01 * scale
+    if (np.abs(larger - right) <= tolerance).all():
+        raise AssertionError(
+            f"({tag}) would hold within {tolerance:.1g} as well with its left side a hundredth "
+            "larger, so that it proves little: lower the tolerance, check it where its sides are "
+            "larger, or, where they are zero, say with scale=… against what"
+        )
+
+
+def _check_that_it_is_missed(
+    tag: str,
+    words: str,
+    wrong: np.ndarray,
+    right: np.ndarray,
+    tolerance: float,
+    relation: str,
+) -> None:
+    """The comparison must fail for a left side that is wrong."""
+    if wrong.shape != right.shape or not np.isfinite(wrong).all():
+        raise ValueError(
+            f"({tag}), near miss {words!r}: it must be finite and of the shape {right.shape}, and "
+            f"has the shape {wrong.shape}"
+        )
+    if (_excess(wrong, right, relation) <= tolerance).all():
+        raise AssertionError(
+            f"({tag}) does not notice the near miss {words!r}, which passes within {tolerance:.1g} "
+            "too: check it at another place, or more strictly"
+        )
 
 
 def claim(statement: str, value: ArrayLike, low: float = -math.inf, high: float = math.inf) -> None:
-    """Check a sentence about a trained model: a value lies in an interval fixed beforehand.
+    """Check a sentence about a trained model: a value lies in an interval.
 
-    Prints the sentence and the interval, not the value, which differs a little between machines.
+    It is quiet where the sentence holds; `claims()` shows what has been claimed.
 
-    statement: what is claimed, in words.
+    statement: what is claimed, a sentence that a reader understands without the code.
     value: one number, which may be an array or a tensor.
     low, high: the ends of the interval, of which at least one is given.
-    Raises AssertionError with the value where the claim does not hold, NaN included; ValueError if
-    neither end is given.
+    Raises AssertionError with the value, at once, where the claim does not hold, NaN included;
+    ValueError if neither end is given.
 
-    >>> claim("the lecture has a moral", 1, low=1)
-    claim holds: the lecture has a moral (at least 1)
+    >>> claim("The lecture has a moral.", 1, low=1)
+    >>> claim("It has two.", 1, low=2)
+    Traceback (most recent call last):
+    AssertionError: claim does not hold: It has two. (claimed at least 2, found 1)
     """
     found = float(_array(value))
     interval = _interval(low, high)
@@ -80,7 +158,27 @@ def claim(statement: str, value: ArrayLike, low: float = -math.inf, high: float 
         raise AssertionError(
             f"claim does not hold: {statement} (claimed {interval}, found {found:.4g})"
         )
-    print(f"claim holds: {statement} ({interval})")
+    _claimed[statement] = (interval, found)
+
+
+def claims() -> None:
+    """Show what was claimed since the last call, as a table with the measured values.
+
+    The measured values differ a little between machines; the tests do not compare them.
+    Raises ValueError if nothing was claimed.
+    """
+    if not _claimed:
+        raise ValueError("nothing has been claimed since the last call of claims()")
+    rows = {
+        statement: [interval, f"{MEASURED}{found:.3g}"]
+        for statement, (interval, found) in _claimed.items()
+    }
+    table(rows, ["claimed", "measured"], CLAIMS)
+    _claimed.clear()
+
+
+# What was claimed since the last call of `claims`: statement -> (the interval in words, the value).
+_claimed: dict[str, tuple[str, float]] = {}
 
 
 def _interval(low: float, high: float) -> str:

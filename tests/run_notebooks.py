@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nbformat
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+
+from helpers.ledger import MEASURED, NEAR_MISS
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 900
@@ -203,15 +205,28 @@ def tags(notebook: NotebookNode) -> list[str]:
     return [tag for text in texts for tag in re.findall(r"\\tag\{([^}]*)\}", text)]
 
 
-def counts(notebook: NotebookNode) -> tuple[int, int, int]:
-    """How many numbered equations, how many of them said to hold, how many claims said to hold."""
+class Counts(NamedTuple):
+    """What a notebook's saved outputs say of its checks."""
+
+    equations: int  # that have a number
+    hold: int  # of these
+    near_misses: int  # wrong versions that were noticed
+    claims: int  # in tables of `claims`
+
+
+def counts(notebook: NotebookNode) -> Counts:
+    """How many numbered equations there are, and what `verify` and `claims` have shown."""
     printed = text_outputs(notebook)
     equations = set(tags(notebook))
-
     hold = set(re.findall(r"^\(([^)]*)\) holds", printed, re.MULTILINE))
-    claims = re.findall(r"^claim holds", printed, re.MULTILINE)
+    near_misses = re.findall(rf"^{NEAR_MISS}\S.*: ", printed, re.MULTILINE)
 
-    return len(equations), len(equations & hold), len(claims)
+    # Each claim is a row of a table, with its measured value.
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    shown = [output.get("data", {}).get("text/plain", "") for output in outputs]
+    claims = "\n".join(shown).count(MEASURED)
+
+    return Counts(len(equations), len(equations & hold), len(near_misses), claims)
 
 
 def longest(notebook: NotebookNode) -> int:
@@ -245,12 +260,12 @@ def run(path: Path) -> list[str]:
         "MB saved": path.stat().st_size / 1e6,
         "lines": longest(notebook),
     }
-    equations, hold, claims = counts(notebook)
+    found = counts(notebook)
 
     print(
         f"{path.stem:<20}{measured['seconds']:>9.1f}{max(seconds):>12.1f} s"
         f"{measured['peak GB']:>9.2f}{measured['MB saved']:>10.2f}{measured['lines']:>8} lines"
-        f"{f'{hold}/{equations}':>11}{claims:>8}",
+        f"{f'{found.hold}/{found.equations}':>11}{found.near_misses:>13}{found.claims:>8}",
         flush=True,
     )
     return excess(path.stem, measured)
@@ -264,7 +279,7 @@ def main(names: list[str]) -> None:
 
     print(
         f"{'notebook':<20}{'seconds':>9}{'slowest cell':>14}{'peak GB':>9}{'MB saved':>10}"
-        f"{'longest cell':>14}{'equations':>11}{'claims':>8}"
+        f"{'longest cell':>14}{'equations':>11}{'near misses':>13}{'claims':>8}"
     )
     exceeded = [sentence for path in chosen for sentence in run(path)]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import installation, ledger
+from helpers import installation, ledger, tables
 
 # Equations and claims
 
@@ -27,7 +27,7 @@ from helpers import installation, ledger
             "(1.2) holds: 12350 <= 100000   (tolerance 1e-06)",
         ),
         (
-            ("1.3", -1e-17, 0.0, 1e-12),
+            ("1.3", -1e-17, 0.0, 1e-12, "==", None, 1.0),
             "(1.3) holds: 0 == 0   (tolerance 1e-12)",
         ),
         (
@@ -79,15 +79,39 @@ def test_checks_that_could_not_fail_are_refused(arguments, message):
         ledger.verify("1.1", **arguments)
 
 
-def test_a_claim_that_holds_prints_its_interval_and_not_its_value(capsys):
-    ledger.claim("the score is high", torch.tensor(0.47), low=0.4)
-    ledger.claim("the error is small", 0.1, high=0.25)
-    ledger.claim("the rate is met", 5.1, 4.75, 5.25)
-    assert capsys.readouterr().out == (
-        "claim holds: the score is high (at least 0.4)\n"
-        "claim holds: the error is small (at most 0.25)\n"
-        "claim holds: the rate is met (between 4.75 and 5.25)\n"
-    )
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed, instead of being displayed: dicts from MIME type to text."""
+    found = []
+    monkeypatch.setattr(tables, "display", lambda data, raw: found.append(data))
+    yield found
+    ledger._claimed.clear()
+
+
+def test_claims_that_hold_are_quiet_and_become_one_table(shown, capsys):
+    ledger.claim("The score is high.", torch.tensor(0.47), low=0.4)
+    ledger.claim("The error is small.", 0.1, high=0.25)
+    ledger.claim("The rate is met.", 5.1, 4.75, 5.25)
+    assert capsys.readouterr().out == ""
+    assert not shown
+
+    ledger.claims()
+    (output,) = shown
+    assert output["text/plain"].splitlines() == [
+        ledger.CLAIMS,
+        "                                   claimed  measured",
+        "The score is high.            at least 0.4    ≈ 0.47",
+        "The error is small.           at most 0.25     ≈ 0.1",
+        "The rate is met.     between 4.75 and 5.25     ≈ 5.1",
+    ]
+    assert '<th scope="row">The rate is met.</th>' in output["text/html"]
+
+
+def test_claims_are_shown_once(shown):
+    ledger.claim("The score is high.", 0.47, low=0.4)
+    ledger.claims()
+    with pytest.raises(ValueError, match="nothing has been claimed"):
+        ledger.claims()
 
 
 @pytest.mark.parametrize("value", [0.39, math.nan])
@@ -95,6 +119,50 @@ def test_a_claim_that_does_not_hold_raises_with_its_value(value, capsys):
     with pytest.raises(AssertionError, match=f"claimed at least 0.4, found {value}"):
         ledger.claim("the score is high", value, low=0.4)
     assert capsys.readouterr().out == ""
+
+
+# Near misses
+
+
+def test_a_near_miss_is_told_and_must_fail(capsys):
+    ledger.verify("1.1", 0.5, 0.5, 1e-9, near_misses={"without the ½": 1.0})
+    assert capsys.readouterr().out == (
+        "(1.1) holds: 0.5000 == 0.5000   (tolerance 1e-09)\n      without the ½: 1.000\n"
+    )
+    ledger.verify("1.2", [1.0, 2.0], [1.0, 2.0], 1e-9, near_misses={"swapped": [2.0, 1.0]})
+    assert "      swapped: off by up to 1\n" in capsys.readouterr().out
+    with pytest.raises(AssertionError, match=r"\(1.3\) does not notice the near miss 'the same'"):
+        ledger.verify("1.3", 0.5, 0.5, 1e-9, near_misses={"the same": 0.5 + 1e-10})
+    with pytest.raises(AssertionError, match="does not notice"):
+        ledger.verify("1.4", 0.2, 0.5, 1e-9, "<=", near_misses={"the lower half": 0.3})
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, [0.5, 0.5]])
+def test_a_near_miss_that_is_no_value_of_the_left_side_is_refused(wrong):
+    with pytest.raises(ValueError, match="near miss 'x': it must be finite and of the shape"):
+        ledger.verify("1.1", 0.5, 0.5, 1e-9, near_misses={"x": wrong})
+
+
+@pytest.mark.parametrize(
+    "left, tolerance, scale, notices",
+    [
+        (0.5, 0.004, None, True),
+        (0.5, 0.006, None, False),
+        (-0.5, 0.004, None, True),
+        (0.0, 1e-9, None, False),
+        (0.0, 1e-9, 1.0, True),
+        (0.0, 0.02, 1.0, False),
+        ([0.0, 0.5], 0.004, None, True),
+        ([0.0, 0.0], 1e-9, None, False),
+        ([0.0, 0.0], 1e-9, 1.0, True),
+    ],
+)
+def test_an_equality_must_notice_a_hundredth(left, tolerance, scale, notices):
+    if notices:
+        ledger.verify("1.1", left, left, tolerance, scale=scale)
+    else:
+        with pytest.raises(AssertionError, match="a hundredth larger, so that it proves little"):
+            ledger.verify("1.1", left, left, tolerance, scale=scale)
 
 
 def test_a_claim_without_an_end_is_refused():

@@ -117,7 +117,7 @@ def test_the_readme_lists_every_notebook_with_its_question_its_minutes_and_its_e
         assert title.startswith(f"# {question}\n")
         assert re.search(r"\*\*Time:?\*\*:? (?:about )?(\d+)\sminutes", title)[1] == minutes
 
-        equations, hold, _ = run_notebooks.counts(notebook)
+        equations, hold, *_ = run_notebooks.counts(notebook)
         assert verified == (f"{hold}/{equations}" if equations else "–")
 
 
@@ -150,7 +150,7 @@ def test_every_numbered_equation_is_verified_once_by_its_tag(notebook):
     assert sorted(run_notebooks.verified(notebook)) == sorted(tags)
 
     # And the saved outputs say so.
-    equations, hold, _ = run_notebooks.counts(notebook)
+    equations, hold, *_ = run_notebooks.counts(notebook)
     assert hold == equations == len(tags)
 
 

@@ -6,6 +6,7 @@ from html import escape
 
 from nbformat import NotebookNode, v4
 
+from helpers.ledger import CLAIMS
 from helpers.tools.slides.page import (
     CODE_LINES,
     HEADING,
@@ -393,6 +394,8 @@ class Deck:
                     self.printed(output.text)
             elif "image/png" in output.get("data", {}):
                 self.figure(output)
+            elif "<table>" in output.get("data", {}).get("text/html", ""):
+                self.html_table(output.data["text/plain"].splitlines())
 
     def show_code(self, source: str) -> None:
         """Put code on a slide, unless there is none or too much to be read in class."""
@@ -423,10 +426,17 @@ class Deck:
                 self.ask(*question_and_options(lines))
             elif what == "option":
                 self.give_reasons(*answer_and_reasons(lines))
-            elif what == "claim":
+            elif what == "check":
                 self.last.notes.append("\n".join(f"- {line}" for line in lines))
             elif what == "table":
                 self.table(lines)
+
+    def html_table(self, lines: list[str]) -> None:
+        """Put a table on a slide, by its plain text; claims are for the speaker alone."""
+        if lines[0] == CLAIMS:
+            self.last.notes.append("\n".join(f"- {line}" for line in lines[2:]))
+        else:
+            self.table(lines)
 
     def ask(self, question: str, options: list[tuple[str, str]]) -> None:
         """Put a question below its section's heading if little else stands there, else alone."""

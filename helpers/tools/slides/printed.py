@@ -8,11 +8,13 @@ from nbformat import NotebookNode
 from helpers.tools.slides.page import PRINTED_LINES
 from helpers.tools.slides.text import emphasised
 
-# How the lines begin that are more than print, by what they are: of `verify`, `claim`, and of
-# `predict` the question, its options, and the option that was chosen.
+# How the lines begin that are more than print, by what they are: of `verify` the equation and what
+# near misses would have given, of checks that say so, and of `predict` the question, its options,
+# and the option that was chosen.
 STARTS = {
     "verified": r"\(([^)]*)\) holds",
-    "claim": r"claim holds: |.*\bagrees? with\b",
+    "near miss": r"      \S.*: ",
+    "check": r".*\bagrees? with\b",
     "predict": r"Predict: ",
     "option": r"  [A-F]  ",
     "chosen": r"You expected ",

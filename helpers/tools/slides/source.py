@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2]
 NOT_TAUGHT = ("homework", "tools")
 
 # Calls that check what a notebook says, or print it.
-SERVICE = ("verify", "claim", "print")
+SERVICE = ("verify", "claim", "claims", "print")
 
 # A function in which one of these names occurs draws.
 DRAWING = {"plt", "axes", "figure"}
