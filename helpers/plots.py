@@ -20,6 +20,7 @@ from torch import Tensor
 
 from helpers.legibility import unreadable
 from helpers.models import VAE
+from helpers.tables import table as table  # a table is asked for where figures are
 
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"]
 HEAT = "cividis"
