@@ -24,7 +24,7 @@ lab: .venv/lab.done
 
 lint: .venv/lint.done
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff check --quiet --output-format concise .
 	$(BIN)/mypy --no-error-summary
 
 test: .venv/test.done

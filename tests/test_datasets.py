@@ -11,7 +11,10 @@ from helpers.datasets import drawing
 from helpers.datasets.drawn import FRUIT_COLOURS
 from helpers.datasets.sprites import ELLIPSE_HALF_AXES, HEART_OUTLINE, SQUARE_HALF_SIDE
 
-EVERY = ["sprites", "fruits", "fruits_with_gaps", "faces", "digits"]
+# Each is a fixture below. What is true of all data sets is tested once for each of them; of DRAWN
+# all combinations of factors have a picture.
+DRAWN = ["sprites", "fruits", "fruits_with_gaps", "faces"]
+EVERY = [*DRAWN, "digits"]
 BLACK_APPLE = {"object": "apple", "colour": "black", "size": "small"}
 
 
@@ -43,6 +46,11 @@ def digits():
 
 
 @pytest.fixture(params=["fruits", "faces"])
+def table(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=DRAWN)
 def drawn(request):
     return request.getfixturevalue(request.param)
 
@@ -108,15 +116,48 @@ def test_a_column_that_no_factor_has_is_named_beside_those_that_there_are(data):
         data.columns(data.factor_names[0], "taste")
 
 
-@pytest.mark.parametrize("name", ["sprites", "fruits", "fruits_with_gaps", "faces"])
-def test_a_number_gives_the_picture_of_its_factors(name, request):
-    data = request.getfixturevalue(name)
-    index = torch.tensor([0, len(data) - 1, 5, 5])
+def test_a_sample_repeats_with_its_generator(data):
+    first, _ = data.sample(9, seeded(3))
+    again, _ = data.sample(9, seeded(3))
+    other, _ = data.sample(9, seeded(4))
 
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("index", [5, [5], (5,), range(5, 6), np.array([5]), torch.tensor(5)])
+def test_one_number_gives_a_batch_of_one(data, index):
     images, factors = data.numbered(index)
 
-    assert torch.equal(factors, data.factors(index))
-    assert torch.equal(images, data.images(factors))
+    assert images.shape == (1, *data.image_shape)
+    assert factors.shape == (1, len(data.factor_names))
+
+
+def test_a_number_gives_the_picture_of_its_factors(drawn):
+    index = torch.tensor([0, len(drawn) - 1, 5, 5])
+
+    images, factors = drawn.numbered(index)
+
+    assert torch.equal(factors, drawn.factors(index))
+    assert torch.equal(images, drawn.images(factors))
+
+
+def test_each_factor_has_as_many_values_as_its_size_says(drawn):
+    assert tuple(map(len, drawn.factor_values)) == drawn.factor_sizes
+
+
+def test_a_factor_out_of_its_range_is_named(drawn):
+    factors = drawn.code()
+    factors[0, -1] = drawn.factor_sizes[-1]
+
+    with pytest.raises(ValueError, match=f"'{drawn.factor_names[-1]}' runs from 0 to"):
+        drawn.images(factors)
+
+
+def test_an_empty_batch_is_empty(drawn):
+    nothing = torch.zeros(0, len(drawn.factor_names), dtype=torch.int64)
+
+    assert drawn.images(nothing).shape == (0, *drawn.image_shape)
 
 
 # Factors that are said by name.
@@ -132,14 +173,14 @@ def test_a_value_is_asked_for_by_name_or_by_index(sprites, shape):
     assert factors.dtype == torch.int64
 
 
-def test_every_value_of_drawn_pictures_has_a_name(drawn):
+def test_every_value_of_drawn_pictures_has_a_name(table):
     for name, names, size in zip(
-        drawn.factor_names, drawn.factor_values, drawn.factor_sizes, strict=True
+        table.factor_names, table.factor_values, table.factor_sizes, strict=True
     ):
-        by_name = drawn.code(**{name: names})
-        by_index = drawn.code(**{name: range(size)})
+        by_name = table.code(**{name: names})
+        by_index = table.code(**{name: range(size)})
 
-        assert by_name[:, drawn.column(name)].tolist() == list(range(size))
+        assert by_name[:, table.column(name)].tolist() == list(range(size))
         assert torch.equal(by_name, by_index)
 
 
@@ -336,12 +377,6 @@ def test_another_size_of_sprites_is_refused():
         datasets.sprites(28)
 
 
-def test_an_empty_batch_of_sprites_is_empty(sprites):
-    nothing = torch.zeros(0, 5, dtype=torch.int64)
-
-    assert sprites.images(nothing).shape == (0, 1, 64, 64)
-
-
 # Digits.
 
 
@@ -368,13 +403,13 @@ def test_a_digit_is_asked_for_by_its_number(digits):
 # Fruits and faces.
 
 
-def test_drawn_pictures_have_a_name_for_each_value_and_a_number_for_each_combination(drawn):
-    assert len(drawn.factor_names) == len(drawn.factor_sizes)
-    assert tuple(map(len, drawn.factor_values)) == drawn.factor_sizes
-    assert math.prod(drawn.factor_sizes) == len(drawn)
+def test_drawn_pictures_have_a_name_for_each_value_and_a_number_for_each_combination(table):
+    assert len(table.factor_names) == len(table.factor_sizes)
+    assert tuple(map(len, table.factor_values)) == table.factor_sizes
+    assert math.prod(table.factor_sizes) == len(table)
 
-    assert torch.equal(drawn.factors(torch.arange(len(drawn))), all_factors(drawn))
-    assert drawn.held_out.shape == (0, len(drawn.factor_names))
+    assert torch.equal(table.factors(torch.arange(len(table))), all_factors(table))
+    assert table.held_out.shape == (0, len(table.factor_names))
 
 
 def test_fruits_have_the_factors_that_the_notebooks_tell_of(fruits):
@@ -393,10 +428,10 @@ def test_faces_have_the_factors_that_the_notebooks_tell_of(faces):
     assert faces.image_shape == (3, 48, 48)
 
 
-def test_every_combination_looks_different(drawn):
-    images = drawn.images(all_factors(drawn))
+def test_every_combination_looks_different(table):
+    images = table.images(all_factors(table))
 
-    assert len(torch.unique(images.flatten(1), dim=0)) == len(drawn)
+    assert len(torch.unique(images.flatten(1), dim=0)) == len(table)
     assert images.min() >= 0
     assert images.max() <= 1
     assert images.std() > 0.1
@@ -464,12 +499,12 @@ def test_what_is_held_out_has_no_number(fruits_with_gaps):
         fruits_with_gaps.factors(len(fruits_with_gaps))
 
 
-def test_names_and_code_undo_each_other(drawn):
-    _, factors = drawn.sample(20, seeded())
-    names = zip(*drawn.names(factors), strict=True)  # of the values, by factor
+def test_names_and_code_undo_each_other(table):
+    _, factors = table.sample(20, seeded())
+    names = zip(*table.names(factors), strict=True)  # of the values, by factor
 
-    values = dict(zip(drawn.factor_names, names, strict=True))
-    assert torch.equal(drawn.code(**values), factors)
+    values = dict(zip(table.factor_names, names, strict=True))
+    assert torch.equal(table.code(**values), factors)
 
 
 def test_values_are_held_out_by_name_or_by_index():
@@ -505,22 +540,3 @@ def test_drawn_pictures_come_in_three_sizes(build):
 
     with pytest.raises(ValueError, match="32, 48 or 64"):
         build(40)
-
-
-def test_impossible_factors_of_drawn_pictures_are_named(drawn):
-    with pytest.raises(ValueError, match="runs from 0"):
-        drawn.images(torch.full((1, len(drawn.factor_names)), 9))
-
-
-@pytest.mark.parametrize("index", [5, [5], (5,), range(5, 6), np.array([5]), torch.tensor(5)])
-def test_one_number_gives_a_batch_of_one(data, index):
-    images, factors = data.numbered(index)
-
-    assert images.shape == (1, *data.image_shape)
-    assert factors.shape == (1, len(data.factor_names))
-
-
-def test_an_empty_batch_of_drawn_pictures_is_empty(drawn):
-    nothing = torch.zeros(0, len(drawn.factor_names), dtype=torch.int64)
-
-    assert drawn.images(nothing).shape == (0, *drawn.image_shape)

@@ -58,14 +58,25 @@ class Dataset(ABC):
 class FactorDataset(Dataset):
     """A data set that can draw the image of any combination of factors.
 
-    Image number i has the i-th combination, the last factor running fastest.
+    A subclass says how, in `draw`. Image number i has the i-th combination, the last factor running
+    fastest.
     """
 
-    factor_values: tuple[Sequence[Value], ...]  # what the values of each factor are called
+    # What the values of each factor are called: texts, or a range where they have no names.
+    factor_values: tuple[Sequence[str] | range, ...]
 
     @abstractmethod
+    def draw(self, factors: Tensor) -> Tensor:
+        """The images [B, C, H, W], float32 in [0, 1], with these factors [B, K], all in range."""
+
     def images(self, factors: Tensor) -> Tensor:
-        """The images [B, C, H, W] with these factors [B, K]; ValueError if one is out of range."""
+        """The images that have these factors.
+
+        factors: [B, K], integer class indices; B may be 0.
+        Returns [B, C, H, W], float32 in [0, 1].
+        Raises ValueError for another shape or type, and if a factor is out of its range.
+        """
+        return self.draw(checked_factors(factors, self.factor_names, self.factor_sizes))
 
     def __len__(self) -> int:
         return math.prod(self.factor_sizes)

@@ -181,12 +181,8 @@ class FactorTable(FactorDataset):
         number = factors_of_index(index, (len(self),))[:, 0]  # [B], checked
         return self._left[number]
 
-    def images(self, factors: Tensor) -> Tensor:
-        """The pictures [B, C, H, W] with these factors [B, K], held out or not.
-
-        Raises ValueError if a factor is out of its range.
-        """
-        factors = checked_factors(factors, self.factor_names, self.factor_sizes)
+    def draw(self, factors: Tensor) -> Tensor:
+        """The pictures [B, C, H, W] with these factors [B, K], held out or not."""
         pictures = self._pictures[tuple(factors.T)]  # [B, C, H, W], bytes
         return pictures.float().div_(255)
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.datasets.base import checked_factors
 from helpers.datasets.sprites import SIDE, Sprites
 
 AT_ONCE = 4096  # images that are read and packed in one go; all of them together are 3 GB
@@ -58,12 +57,8 @@ class PublishedSprites(Sprites):
             )
         self._images = images
 
-    def images(self, factors: Tensor) -> Tensor:
-        """The images [B, 1, size, size] with these factors [B, 5].
-
-        Raises ValueError if a factor is out of its range.
-        """
-        factors = checked_factors(factors, self.factor_names, self.factor_sizes)
+    def draw(self, factors: Tensor) -> Tensor:
+        """The images [B, 1, size, size] with these factors [B, 5]."""
         index = np.ravel_multi_index(tuple(factors.T.numpy()), self.factor_sizes)  # [B]
         pixels = np.unpackbits(self._images[index], axis=1)  # [B, 64 * 64]
         images = torch.from_numpy(pixels).float().reshape(-1, 1, SIDE, SIDE)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.datasets.base import FactorDataset, checked_factors
+from helpers.datasets.base import FactorDataset
 
 # The outlines of the dSprites images (Matthey, Higgins, Hassabis & Lerchner 2017, Apache 2.0
 # licence), measured on published images. Units are pixels of the 64x64 image at scale 1; the centre
@@ -74,12 +74,8 @@ class Sprites(FactorDataset):
         sums = bits.reshape(256, 4, 2).sum(axis=2, dtype=np.uint8)  # [256, 4]
         self._pairs = sums.view(np.uint32)[:, 0]  # [256]
 
-    def images(self, factors: Tensor) -> Tensor:
-        """The images [B, 1, size, size] with these factors [B, 5].
-
-        Raises ValueError if a factor is out of its range.
-        """
-        factors = checked_factors(factors, self.factor_names, self.factor_sizes)
+    def draw(self, factors: Tensor) -> Tensor:
+        """The images [B, 1, size, size] with these factors [B, 5]."""
         images = torch.empty(len(factors), *self.image_shape)
         for part, place in zip(factors.split(AT_ONCE), images.split(AT_ONCE), strict=True):
             rows = self._rows(*part.numpy().T)
