@@ -267,7 +267,7 @@ SAMPLE = Exercise(
 
 
 def elbo(images: Tensor, logits: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
-    """The ELBO of each image, [B], with the one code that `logits` was decoded from.
+    """An estimate of the ELBO of each image, [B], by the one code that `logits` was decoded from.
 
     images: [B, C, H, W] in [0, 1].
     logits: the same shape; p(x|z) is Bernoulli with the probability sigmoid(logits).
@@ -318,7 +318,7 @@ ELBO = Exercise(
     title="The ELBO of a batch",
     difficulty="medium",
     minutes=15,
-    purpose="It is the number that a VAE raises, one for each image.",
+    purpose="Its mean over a batch is the number that a VAE raises.",
     reference=elbo,
     draw=_pictures,
     wrong_answers={

@@ -355,7 +355,7 @@ BETA_FROM_CURVE = Exercise(
     title="β read off a rate-distortion curve",
     difficulty="medium",
     minutes=20,
-    purpose="It recovers the price from results alone, when a paper prints a curve but not its β.",
+    purpose="It recovers the price from results alone, if each model is the best one at its β.",
     reference=beta_from_curve,
     draw=_curves,
     wrong_answers={
@@ -369,7 +369,7 @@ BETA_FROM_CURVE = Exercise(
         "this is the slope of the line through all points; "
         "the price at delta is a local slope.": _beta_of_whole_curve,
         "distortion was divided by rate; "
-        "the price is a ratio of differences, what the *next* nat saves.": _beta_as_ratio,
+        "the price is a ratio of differences, what the *next* piece of rate saves.": _beta_as_ratio,
     },
     hints=(
         "Sort the points by their rates. Which two of them have delta between them?",

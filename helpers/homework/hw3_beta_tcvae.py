@@ -216,7 +216,7 @@ LOG_Q_STRATIFIED = Exercise(
     draw=_log_densities,
     wrong_answers={
         "this is the mean over the batch, weight 1/B on each; "
-        "the own image then counts N/B times too much.": _log_q_of_batch,
+        "the own image then counts N/B times as much as it should.": _log_q_of_batch,
         "this is weighted sampling, 1/(N B) on each; "
         "the question is for stratified sampling.": _log_q_weighted,
         "the weight 1/N stands in the first column; "
@@ -518,7 +518,8 @@ WHY_NEGATIVE = Exercise(
     difficulty="hard",
     minutes=25,
     purpose=(
-        "A total correlation is never negative, but printed ones are, for three different reasons."
+        "A total correlation is never negative, "
+        "but printed ones often are, mostly for one of three reasons."
     ),
     reference=why_negative,
     draw=_reports,
@@ -562,12 +563,12 @@ QUIZZES = {
         "A",
         {
             "α, on the mutual information": (
-                "the least distortion is log N - I(z;n): "
-                "it depends on the encoder through this term alone"
+                "the least distortion of a free decoder is log N - I(z;n), "
+                "and that of a network follows I(z;n) too, with a slope of its own"
             ),
             "β, on the total correlation": (
-                "relabelling can remove it for free; "
-                "with diagonal Gaussian posteriors a little is lost"
+                "relabelling the codes can remove it for free; "
+                "with diagonal Gaussian posteriors a little of I(z;n) is lost"
             ),
             "γ, on the dimension-wise KL": (
                 "a latent can be on the prior in the heap and still differ from image to image"
@@ -580,11 +581,12 @@ QUIZZES = {
         {
             "yes, that is the definition": "independent latents may each mix several factors",
             "yes, if the reconstruction is good too": (
-                "the same model with rotated codes reconstructs as well and mixes the factors"
+                "with its Gaussian codes rotated it reconstructs as well and mixes the factors"
             ),
             "not necessarily": (
                 "rotate isotropic Gaussian codes: "
-                "the total correlation stays 0 and every latent mixes two factors"
+                "the total correlation stays 0 and every latent mixes two factors "
+                "(for other distributions a non-linear map does the same)"
             ),
         },
     ),

@@ -333,9 +333,7 @@ FOOLING_CODES = Exercise(
     title="Why the gap? Codes that fool the mutual information",
     difficulty="hard",
     minutes=20,
-    purpose=(
-        "It answers the lecture's open question: why the gap and not the mutual information itself."
-    ),
+    purpose="It answers why MIG takes the gap, and not the mutual information itself.",
     reference=fooling_codes,
     draw=_factors,
     probe=_fooled,
@@ -558,7 +556,7 @@ REPAIRED_IMPORTANCE = Exercise(
     title="Bug hunt: the transpose lost in a reshape",
     difficulty="medium",
     minutes=15,
-    purpose="With as many latents as factors the shapes agree, so only the numbers can tell.",
+    purpose="A reshape gives the right shape for any table, so only the numbers can tell.",
     reference=repaired_importance,
     draw=_coefficients,
     wrong_answers={
@@ -657,7 +655,7 @@ WRITTEN = {
         "model": (
             "The largest mutual information answers one question: is there a latent that knows "
             "the factor? In 4.3 there is one for each factor, and its share is 1, yet each factor "
-            "is known by two latents, so changing one of them changes nothing that could be seen. "
+            "is known by two latents, so no single one of them owns the factor. "
             "We asked for more: one latent, and that one alone. The gap subtracts what the "
             "second best knows. It is near 1 only if the best knows the factor and no other does; "
             "the codes of 4.3 get 0. The division by the entropy makes factors with few and with "

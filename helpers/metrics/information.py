@@ -10,7 +10,7 @@ from helpers.metrics.inputs import Table, checked
 
 @dataclass(frozen=True)
 class MIG:
-    """The mutual information gap (Chen et al. 2018, equation 6). Scores lie in [0, 1]."""
+    """The mutual information gap (Chen et al. 2018, equation 6), in [0, 1] up to rounding."""
 
     score: float  # the mean of per_factor
     per_factor: np.ndarray  # [K], (largest - second largest information) / entropy

@@ -27,7 +27,7 @@ def posterior_mig(mu: Table, logvar: Table, factors: Table) -> MIG:
     that I(z_j; g_k), equation 5 of Chen et al. 2018, is a one-dimensional integral. It is taken by
     quadrature over a grid, four points to the narrowest posterior's standard deviation. The grid
     has at most 2¹⁷ points; a posterior narrower than four of its steps is widened to that.
-    `.error` is how far the score moves when the grid is twice as coarse; its own error is smaller.
+    `.error` is how far the score moves when the grid is twice as coarse, about what it is off by.
     Raises ValueError as `mig` does, and for mu and logvar of different shapes.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
