@@ -118,7 +118,7 @@ class FactorDataset(Dataset):
 
     def index_of(self, column: int, value: Value) -> int:
         """The class index of a value of the factor in this column, given by name or by index."""
-        known = self.factor_values[column]
+        known: list[Value] = list(self.factor_values[column])
         if isinstance(value, str) and value in known:
             return known.index(value)
         if isinstance(value, int | np.integer) and 0 <= value < self.factor_sizes[column]:

@@ -2,7 +2,7 @@
 
 For each exercise: its reference, the inputs that an answer is checked on, the known wrong answers,
 and its card. A reference stands by itself, because its source is the solution that a learner sees.
-References and wrong answers are written as a learner writes, without types.
+Wrong answers are written as a learner writes, without types.
 """
 
 from collections.abc import Callable
@@ -66,6 +66,9 @@ def _pictures(
     # probabilities round to 0 and 1.
     black_or_white = torch.from_numpy(rng.integers(0, 2, (2, 1, 2, 2))).double()
     guesses = torch.from_numpy(rng.integers(0, 2, (2, 1, 2, 2))).double()
+    # One pixel at least is black and taken for white, whose probability rounds to 1.
+    black_or_white[0, 0, 0, 0] = 0
+    guesses[0, 0, 0, 0] = 1
     sure = 120 * (2 * guesses - 1)
     mu = _normal(rng, 2, 3)
     logvar = _normal(rng, 2, 3)

@@ -2,7 +2,7 @@
 
 For each exercise: its reference, the inputs that an answer is checked on, the known wrong answers,
 and its card. A reference stands by itself, because its source is the solution that a learner sees.
-References and wrong answers are written as a learner writes, without types.
+Wrong answers are written as a learner writes, without types.
 """
 
 import numpy as np

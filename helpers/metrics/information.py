@@ -35,11 +35,7 @@ def entropy(weights: Table) -> float:
             "entropy takes counts or probabilities: finite, none negative, and not all zero"
         )
 
-    # log n - Σ w log w / n. Sorted and without zeros first, so that renaming the values does not
-    # change even the last digit of the sum.
-    positive = np.sort(array[array > 0])
-    total = positive.sum()
-    return float(np.log(total) - (positive * np.log(positive)).sum() / total)
+    return entropy_of_counts(array)
 
 
 def mutual_information(codes: Table, factors: Table, bins: int = 20) -> np.ndarray:
@@ -78,6 +74,15 @@ def mig(codes: Table, factors: Table, bins: int = 20) -> MIG:
     return MIG(float(per_factor.mean()), per_factor, information, entropies)
 
 
+def entropy_of_counts(counts: np.ndarray) -> float:
+    """The `entropy` of an array that is known to hold counts: log n - Σ c log c / n."""
+    # Sorted and without zeros first, so that renaming the values does not change even the last
+    # digit of the sum.
+    positive = np.sort(counts[counts > 0])
+    total = positive.sum()
+    return float(np.log(total) - (positive * np.log(positive)).sum() / total)
+
+
 def gaps(information: np.ndarray) -> np.ndarray:
     """The largest minus the second largest entry of each column of [D, K]: [K]."""
     second, first = np.sort(information, axis=0)[-2:]  # [K], [K]
@@ -91,19 +96,19 @@ def joint_information(
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins!r}")
     classes = [renumbered(column) for column in factors.T]
-    entropies = np.array([entropy(np.bincount(class_of)) for class_of in classes])
+    entropies = np.array([entropy_of_counts(np.bincount(class_of)) for class_of in classes])
 
     information = np.zeros((codes.shape[1], len(classes)))
     for j, code in enumerate(codes.T):
         if code.min() == code.max():
             continue
         bin_of = _equal_width_bins(code, bins)  # [N]
-        bin_entropy = entropy(np.bincount(bin_of))
+        bin_entropy = entropy_of_counts(np.bincount(bin_of))
 
         # I(z; g) = H(z) + H(g) - H(z, g), which rounding may leave a hair below 0.
         for k, class_of in enumerate(classes):
             pair = bin_of * (class_of.max() + 1) + class_of  # [N], a number for each pair
-            joint_entropy = entropy(np.bincount(pair))
+            joint_entropy = entropy_of_counts(np.bincount(pair))
             information[j, k] = max(0.0, bin_entropy + entropies[k] - joint_entropy)
 
     return information, entropies

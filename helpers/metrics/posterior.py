@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 from scipy.special import xlogy
 
-from helpers.metrics.information import MIG, entropy, gaps, renumbered
+from helpers.metrics.information import MIG, entropy_of_counts, gaps, renumbered
 from helpers.metrics.inputs import Table, checked
 
 MOST_POINTS = 2**17  # of a grid
@@ -44,7 +44,9 @@ def posterior_mig(mu: Table, logvar: Table, factors: Table) -> MIG:
         )
 
     classes_of = [renumbered(column) for column in classes.T]
-    entropies = np.array([entropy(np.bincount(class_of)) for class_of in classes_of])  # [K]
+    entropies = np.array(
+        [entropy_of_counts(np.bincount(class_of)) for class_of in classes_of]
+    )  # [K]
     variances = np.exp(logvariances)  # [N, D]
 
     def information(spacing: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from helpers import adam, gaussians, models
+from helpers import gaussians, models, states
 from helpers.models import VAE
 from helpers.objectives.schedules import Weight, at_step
 from helpers.objectives.terms import Terms, reconstruction_error
@@ -61,11 +61,10 @@ class Adversarial:
         """What a checkpoint keeps, once there is a critic: its weights and its Adam's moments."""
         if self.critic is None:
             return {}
-        weights = self.critic.state_dict()
-        remembered = adam.moments(self._ready_optimiser(self.critic))
+        remembered = states.moments(self._ready_optimiser(self.critic))
         return {
-            **{f"critic.{name}": tensor for name, tensor in weights.items()},
-            **{f"adam.{name}": tensor for name, tensor in remembered.items()},
+            **states.under("critic", self.critic.state_dict()),
+            **states.under("adam", remembered),
         }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -76,8 +75,8 @@ class Adversarial:
             hidden, latent_dim = state["critic.0.weight"].shape
             self.critic = models.critic(latent_dim, hidden).to(state["critic.0.weight"])
 
-        self.critic.load_state_dict(_below("critic.", state))
-        adam.load_moments(self._ready_optimiser(self.critic), _below("adam.", state))
+        self.critic.load_state_dict(states.below("critic", state))
+        states.load_moments(self._ready_optimiser(self.critic), states.below("adam", state))
 
     def _ready_critic(self, codes: Tensor) -> torch.nn.Module:
         """The critic, made for such codes [B, D] if there is none yet."""
@@ -103,15 +102,6 @@ class Adversarial:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-
-
-def _below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The entries whose names begin with this prefix, without it."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in state.items()
-        if name.startswith(prefix)
-    }
 
 
 def adversarial(

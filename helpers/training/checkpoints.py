@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from helpers import adam
+from helpers import states
 from helpers.models import VAE
 from helpers.objectives import Objective
 from helpers.training.files import read, write
@@ -54,10 +53,10 @@ class Checkpoint:
             return
 
         tensors = {"generator": self.run.generator.get_state()}
-        tensors |= _under("model", self.run.model.state_dict())
-        tensors |= _under("adam", adam.moments(self.run.optimiser))
+        tensors |= states.under("model", self.run.model.state_dict())
+        tensors |= states.under("adam", states.moments(self.run.optimiser))
         if hasattr(self.run.objective, "state_dict"):
-            tensors |= _under("objective", self.run.objective.state_dict())
+            tensors |= states.under("objective", self.run.objective.state_dict())
         if self.run.history.pending:
             tensors["pending"] = torch.stack(self.run.history.pending)
 
@@ -77,10 +76,10 @@ class Checkpoint:
             )
 
         self.run.generator.set_state(tensors["generator"])
-        self.run.model.load_state_dict(_below("model", tensors))
-        adam.load_moments(self.run.optimiser, _below("adam", tensors))
+        self.run.model.load_state_dict(states.below("model", tensors))
+        states.load_moments(self.run.optimiser, states.below("adam", tensors))
         if hasattr(self.run.objective, "load_state_dict"):
-            self.run.objective.load_state_dict(_below("objective", tensors))
+            self.run.objective.load_state_dict(states.below("objective", tensors))
         self.run.history.record.update(metadata["history"])
         self.run.history.pending = list(tensors.get("pending", []))
         return metadata["step"]
@@ -89,18 +88,3 @@ class Checkpoint:
         """The run is done: the file goes."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors under names that begin with this word and a dot."""
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those of the tensors whose names begin with this word and a dot, without them."""
-    start = f"{prefix}."
-    return {
-        name.removeprefix(start): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(start)
-    }

@@ -1,4 +1,4 @@
-"""Adam's moments as a flat dict of tensors, the form in which a checkpoint keeps them."""
+"""States as flat dicts of tensors, the form in which a checkpoint keeps them."""
 
 import torch
 from torch import Tensor
@@ -21,3 +21,18 @@ def load_moments(optimiser: torch.optim.Adam, tensors: dict[str, Tensor]) -> Non
         number, name = key.split(".")
         state["state"].setdefault(int(number), {})[name] = tensor
     optimiser.load_state_dict(state)
+
+
+def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors under names that begin with this word and a dot."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those of the tensors whose names begin with this word and a dot, without them."""
+    start = f"{prefix}."
+    return {
+        name.removeprefix(start): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(start)
+    }
