@@ -12,7 +12,7 @@ help:
 	@echo "make lint     a few seconds: ruff reads all code, notebooks too, and mypy the types of helpers/"
 	@echo "make test     install, then run all tests: the helpers, and every notebook against its saved outputs"
 	@echo "make test-all the same, a whole run of nbgrader over the homework (0.5 GB), and every notebook in Chromium if there is one"
-	@echo "make run      execute all notebooks in place and print seconds, memory, equations and claims"
+	@echo "make run      execute all notebooks in place and print seconds, memory, equations, near misses and claims"
 	@echo "make bench    measure the speed of what takes long, as ratios"
 	@echo "make weights  train again what lies in data/ (about seven hours; what is done is not repeated)"
 	@echo "make homework installs nbgrader, and writes the lecturer's copies of the homework into course/"

@@ -46,8 +46,9 @@ def kl_divergence(
     mu, logvar: [...]; mean and log-variance of the first Gaussian.
     prior_mu, prior_logvar: [...] or numbers; those of the second one, by default the standard
       normal prior.
-    Returns [...], in nats, at least 0. For the standard normal prior that is
-    (mu² + exp(logvar) - 1 - logvar) / 2 (Kingma & Welling 2014, appendix B).
+    Returns [...], in nats, at least 0 up to rounding: in float32 an inactive latent's may be
+    -1e-7. For the standard normal prior that is (mu² + exp(logvar) - 1 - logvar) / 2 (Kingma &
+    Welling 2014, appendix B).
 
     >>> kl_divergence(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.0]))
     tensor([0.0000, 0.5000])

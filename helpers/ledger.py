@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from helpers.tables import table
+from helpers.tables import MINUS, table
 
 NEAR_MISS = "      "  # before the line of a near miss
 
@@ -19,6 +19,9 @@ CLAIMS = "What was claimed, and what was measured here."
 
 # Before a number that differs between machines. tests/sanitize.cfg knows it.
 MEASURED = "≈ "
+
+# As long as any measured value, so that a table's width is the same on every machine.
+WIDEST = len(MEASURED + "-1.23e-05")
 
 # Torch is not imported here: the doctor must be able to say that it is missing. Its tensors are
 # taken all the same.
@@ -170,7 +173,7 @@ def claims() -> None:
     if not _claimed:
         raise ValueError("nothing has been claimed since the last call of claims()")
     rows = {
-        statement: [interval, f"{MEASURED}{found:.3g}"]
+        statement: [interval, (MEASURED + _number(found, 3)).rjust(WIDEST)]
         for statement, (interval, found) in _claimed.items()
     }
     table(rows, ["claimed", "measured"], CLAIMS)
@@ -186,10 +189,15 @@ def _interval(low: float, high: float) -> str:
     if math.isinf(low) and math.isinf(high):
         raise ValueError("a claim needs a lower or an upper end, or nothing could contradict it")
     if math.isinf(high):
-        return f"at least {low:.4g}"
+        return f"at least {_number(low, 4)}"
     if math.isinf(low):
-        return f"at most {high:.4g}"
-    return f"between {low:.4g} and {high:.4g}"
+        return f"at most {_number(high, 4)}"
+    return f"between {_number(low, 4)} and {_number(high, 4)}"
+
+
+def _number(value: float, digits: int) -> str:
+    """A number with so many digits that count, and a real minus sign."""
+    return f"{value:.{digits}g}".replace("-", MINUS)
 
 
 def _array(value: Any) -> np.ndarray:

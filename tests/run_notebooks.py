@@ -193,6 +193,13 @@ def verified(notebook: NotebookNode) -> list[str]:
     return tags
 
 
+def near_misses(notebook: NotebookNode) -> list[str]:
+    """The words of all near misses in the code, each `near_misses` being written as a dict."""
+    keywords = [k for call in calls(notebook, "verify") for k in call.keywords]
+    written = [k.value for k in keywords if k.arg == "near_misses"]
+    return [ast.unparse(words) for misses in written for words in misses.keys]
+
+
 def text_outputs(notebook: NotebookNode) -> str:
     """All that the code printed, as one text."""
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
@@ -210,7 +217,8 @@ class Counts(NamedTuple):
 
     equations: int  # that have a number
     hold: int  # of these
-    near_misses: int  # wrong versions that were noticed
+    near_misses: int  # wrong versions of equations in the code
+    caught: int  # of these, by the line that `verify` prints
     claims: int  # in tables of `claims`
 
 
@@ -219,14 +227,15 @@ def counts(notebook: NotebookNode) -> Counts:
     printed = text_outputs(notebook)
     equations = set(tags(notebook))
     hold = set(re.findall(r"^\(([^)]*)\) holds", printed, re.MULTILINE))
-    near_misses = re.findall(rf"^{NEAR_MISS}\S.*: ", printed, re.MULTILINE)
+    caught = re.findall(rf"^{NEAR_MISS}\S.*: ", printed, re.MULTILINE)
 
     # Each claim is a row of a table, with its measured value.
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     shown = [output.get("data", {}).get("text/plain", "") for output in outputs]
     claims = "\n".join(shown).count(MEASURED)
 
-    return Counts(len(equations), len(equations & hold), len(near_misses), claims)
+    wrong = near_misses(notebook)
+    return Counts(len(equations), len(equations & hold), len(wrong), len(caught), claims)
 
 
 def longest(notebook: NotebookNode) -> int:
@@ -265,7 +274,8 @@ def run(path: Path) -> list[str]:
     print(
         f"{path.stem:<20}{measured['seconds']:>9.1f}{max(seconds):>12.1f} s"
         f"{measured['peak GB']:>9.2f}{measured['MB saved']:>10.2f}{measured['lines']:>8} lines"
-        f"{f'{found.hold}/{found.equations}':>11}{found.near_misses:>13}{found.claims:>8}",
+        f"{f'{found.hold}/{found.equations}':>11}{f'{found.caught}/{found.near_misses}':>13}"
+        f"{found.claims:>8}",
         flush=True,
     )
     return excess(path.stem, measured)

@@ -99,10 +99,10 @@ def test_claims_that_hold_are_quiet_and_become_one_table(shown, capsys):
     (output,) = shown
     assert output["text/plain"].splitlines() == [
         ledger.CLAIMS,
-        "                                   claimed  measured",
-        "The score is high.            at least 0.4    ≈ 0.47",
-        "The error is small.           at most 0.25     ≈ 0.1",
-        "The rate is met.     between 4.75 and 5.25     ≈ 5.1",
+        "                                   claimed     measured",
+        "The score is high.            at least 0.4       ≈ 0.47",
+        "The error is small.           at most 0.25        ≈ 0.1",
+        "The rate is met.     between 4.75 and 5.25        ≈ 5.1",
     ]
     assert '<th scope="row">The rate is met.</th>' in output["text/html"]
 

@@ -1,5 +1,6 @@
 """What must stay true of the project's files: one list of versions, notebooks of one clean run."""
 
+import ast
 import copy
 import os
 import re
@@ -105,20 +106,21 @@ def test_the_network_is_out_of_reach_here_and_in_kernels():
 
 def test_the_readme_lists_every_notebook_with_its_question_its_minutes_and_its_equations():
     readme = (ROOT / "README.md").read_text()
-    row = r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| (\d+) \| (\S+) \|$"
+    row = r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| (\d+) \| (\S+) \| (\S+) \|$"
     rows = re.findall(row, readme, re.MULTILINE)
     assert [path for _, path, *_ in rows] == list(NOTEBOOKS)
 
     # Each row against the notebook's first cell and its outputs.
-    for name, path, question, minutes, verified in rows:
+    for name, path, question, minutes, verified, caught in rows:
         notebook = NOTEBOOKS[path]
         title = notebook.cells[0].source
         assert path.endswith(f"{name}.ipynb")
         assert title.startswith(f"# {question}\n")
         assert re.search(r"\*\*Time:?\*\*:? (?:about )?(\d+)\sminutes", title)[1] == minutes
 
-        equations, hold, *_ = run_notebooks.counts(notebook)
-        assert verified == (f"{hold}/{equations}" if equations else "–")
+        found = run_notebooks.counts(notebook)
+        assert verified == (f"{found.hold}/{found.equations}" if found.equations else "–")
+        assert caught == (f"{found.caught}/{found.near_misses}" if found.near_misses else "–")
 
 
 # Notebooks: what nbval does not see
@@ -150,8 +152,18 @@ def test_every_numbered_equation_is_verified_once_by_its_tag(notebook):
     assert sorted(run_notebooks.verified(notebook)) == sorted(tags)
 
     # And the saved outputs say so.
-    equations, hold, *_ = run_notebooks.counts(notebook)
-    assert hold == equations == len(tags)
+    found = run_notebooks.counts(notebook)
+    assert found.hold == found.equations == len(tags)
+
+
+@each_notebook
+def test_every_check_of_an_equation_has_a_near_miss_that_it_caught(notebook):
+    for call in run_notebooks.calls(notebook, "verify"):
+        misses = next((k.value for k in call.keywords if k.arg == "near_misses"), None)
+        assert isinstance(misses, ast.Dict) and misses.keys, ast.unparse(call.args[0])
+
+    found = run_notebooks.counts(notebook)
+    assert found.caught == found.near_misses
 
 
 @each_notebook
@@ -163,7 +175,10 @@ def test_the_setup_cell_is_the_same_everywhere(notebook):
     # uses.
     def first_paragraph(cell):
         return re.sub(
-            "(?:claim, )?doctor(?:, verify)?$", "…", cell.source.split("\n\n")[0], flags=re.M
+            "(?:claim, claims, )?doctor(?:, verify)?$",
+            "…",
+            cell.source.split("\n\n")[0],
+            flags=re.M,
         )
 
     assert first_paragraph(setup) == first_paragraph(code_cells(first)[0])

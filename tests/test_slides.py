@@ -11,6 +11,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 import run_notebooks
+from helpers import ledger
 from helpers.tools import slides
 from helpers.tools.slides.source import bare, known_names, taught
 from run_notebooks import ROOT, code_cells
@@ -111,19 +112,21 @@ def small_deck() -> NotebookNode:
     """The deck of a notebook that has neither notes nor tags."""
     printed = [
         "(1.1) holds: 1 == 1   (tolerance 0)",
-        "claim holds: it does (at least 1)",
+        f"{ledger.NEAR_MISS}without the 2: 0.5",
         "a 1",
         "",
     ]
-    # One cell verified, claimed, printed and drew.
+    # One cell verified, printed, drew and claimed.
     check = v4.new_output("stream", name="stdout", text="\n".join(printed))
+    claimed = "\n".join([ledger.CLAIMS, "         claimed  measured", "It does.  at least 1  ≈ 2"])
+    claims = v4.new_output("display_data", {"text/plain": claimed, "text/html": "<table></table>"})
     picture = v4.new_output(
         "display_data", {"image/png": PICTURE}, metadata={"image/png": {"alt": "A dot."}}
     )
     cells = [
         v4.new_markdown_cell("# Why?"),
         v4.new_markdown_cell("## One\n\n(An aside.)\n\nSo\n\n$$ a = b \\tag{1.1} $$"),
-        v4.new_code_cell("verify()", outputs=[check, picture]),
+        v4.new_code_cell("verify()", outputs=[check, picture, claims]),
         v4.new_markdown_cell("It is a dot."),
         v4.new_markdown_cell("<details><summary>Answer</summary>\n\nYes.\n\n</details>"),
         v4.new_code_cell("def entropy(p):\n    return 0\n\nverify(entropy)"),
@@ -154,12 +157,13 @@ def test_of_code_what_the_package_has_too_is_shown_and_no_check(small_deck):
     assert "verify" not in sources(small_deck)
 
 
-def test_a_remark_in_brackets_and_a_claim_go_to_the_speaker(small_deck):
+def test_a_remark_in_brackets_and_claims_go_to_the_speaker(small_deck):
     told = "\n".join(of_type(small_deck, "notes"))
     assert "An aside" in told
-    assert "it does (at least 1)" in told
+    assert "- It does.  at least 1  ≈ 2" in told
 
     text = sources(small_deck)
+    assert text.count("It does.") == told.count("It does.") == 1
     assert text.index("An aside") > text.index("a = b")
 
 
