@@ -24,7 +24,7 @@ def kkt_residuals(
     prior: [codes].
     likelihood: [codes, images], p(x|z).
     The problem: least distortion subject to rate <= delta.
-    stationarity: the largest gain s_z - Σ q s of any code in any image, with s = log p(x|z) - beta
+    stationarity: the largest gain u_z - Σ q u of any code in any image, with u = log p(x|z) - beta
     · log(q / prior).
     primal: how far the rate is above delta, else 0.
     dual: how far beta is below 0, else 0.
@@ -32,8 +32,8 @@ def kkt_residuals(
     """
     # Stationarity: in a solution no code of an image gains more than the mean under q.
     log_ratio = (q / prior).log()  # [images, codes]
-    s = likelihood.T.log() - beta * log_ratio  # [images, codes]
-    gain = s - (q * s).sum(1, keepdim=True)  # [images, codes]
+    u = likelihood.T.log() - beta * log_ratio  # [images, codes]
+    gain = u - (q * u).sum(1, keepdim=True)  # [images, codes]
     stationarity = gain.max().item()
 
     # Primal feasibility: the rate, a mean over the images, is at most delta.
@@ -143,10 +143,10 @@ KKT_RESIDUALS = Exercise(
             "Three of the four residuals need only it."
         ),
         (
-            "For stationarity build the table s [images, codes], "
+            "For stationarity build the table u [images, codes], "
             "subtract from each row its mean under q, and take the largest entry."
         ),
-        "s = likelihood.T.log() - beta * (q / prior).log()   # [images, codes]",
+        "u = likelihood.T.log() - beta * (q / prior).log()   # [images, codes]",
     ),
 )
 

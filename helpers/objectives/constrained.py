@@ -18,7 +18,7 @@ class ConstrainedVAE:
 
     The loss is the Lagrangian reconstruction + β · (KL - delta). The optimiser lowers it over the
     weights, and each call raises it over β >= 0, the multiplier: dual ascent (Boyd & Vandenberghe
-    2004, chapter 5, have the dual problem; Platt & Barr 1987 move both at once). With R the running
+    2004, chapter 5, have the dual problem; Platt & Barr 1988 move both at once). With R the running
     mean of the KL and v = R / delta - 1 the violation, from -1 (nothing sent) to at most 1,
 
         β ← max(0, β + step_size · max(β, 1) · v),
