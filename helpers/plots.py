@@ -140,7 +140,7 @@ def reconstructions(model: VAE, images: Tensor) -> Figure:
     """
     with torch.no_grad():
         mu, _ = model.encode(images)
-        decoded = torch.sigmoid(model.decode(mu))  # [B, C, H, W]
+        decoded = model.mean_image(mu)  # [B, C, H, W]
 
     both = torch.cat([images, decoded])
     return image_grid(both, len(images), row_labels=["image", "reconstruction"])
@@ -174,7 +174,7 @@ def traversals(
         codes = mu.repeat(len(order) * steps, 1)  # [D · steps, D]
         for row, j in enumerate(order):
             codes[row * steps : (row + 1) * steps, j] = values
-        decoded = torch.sigmoid(model.decode(codes))  # [D · steps, C, H, W]
+        decoded = model.mean_image(codes)  # [D · steps, C, H, W]
 
     titles = [f"{value:g}" for value in np.linspace(-reach, reach, steps)]
     rows = [f"$z_{{{j + 1}}}$  {kl[j]:.1f} nats" for j in order]

@@ -458,7 +458,7 @@ def test_a_recipes_setting_becomes_columns(table):
 
 
 def test_a_run_that_fails_leaves_the_others(table, capsys):
-    broken = recipe(function="beta_vae", beta="four")
+    broken = recipe(function="beta_vae", beta=[[0, 1.0], [1, float("nan")]])
     rows = training.sweep({"broken": broken, **RECIPES}, (0,), table, last_loss, progress=False)
 
     assert "error" in rows[0]

@@ -29,10 +29,15 @@ EXTREME = 1e100  # beyond it, and below its inverse, squares leave what a float 
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of one factor, without gaps and with at least two different ones."""
+    """The labels of one factor, without gaps."""
 
-    called: str  # "factor 1", or "factor 'shape'" where columns have names
+    name: Any  # of its column, or its number
     values: np.ndarray  # [N]: integers, float64, or texts
+
+    @property
+    def called(self) -> str:
+        """What messages call it: factor 1, or factor 'shape' where columns have names."""
+        return f"factor {self.name!r}"
 
     @property
     def are_names(self) -> bool:
@@ -104,20 +109,16 @@ def checked(
             f"here is {code_table.shape[1]}"
         )
 
-    names, columns = _columns(factors, "factors", flat=True)
-    if len(code_table) != len(columns[0]):
+    labels = labels_of(factors)
+    rows = len(labels[0].values)
+    if len(code_table) != rows:
         on_its_side = ""
-        if code_table.shape[1] == len(columns[0]):
+        if code_table.shape[1] == rows:
             on_its_side = f" (the table of {called} lies on its side: give its transpose)"
         raise ValueError(
-            f"there are {len(code_table)} rows of {called} and {len(columns[0])} of factors; row i "
-            f"of both must belong to the same image{on_its_side}"
+            f"there are {len(code_table)} rows of {called} and {rows} of factors; row i of both "
+            f"must belong to the same image{on_its_side}"
         )
-
-    labels = [
-        Labels(f"factor {name!r}", _labels(column, f"factor {name!r}"))
-        for name, column in zip(names, columns, strict=True)
-    ]
     for factor in labels:
         if (factor.values == factor.values[0]).all():
             raise ValueError(
@@ -125,6 +126,15 @@ def checked(
                 "about it; leave its column out, or sample images in which it varies"
             )
     return code_table, labels
+
+
+def labels_of(factors: Table) -> list[Labels]:
+    """The labels of each factor of a table [N, K], or [N]; ValueError for gaps and odd values."""
+    names, columns = _columns(factors, "factors", flat=True)
+    return [
+        Labels(name, _labels(column, f"factor {name!r}"))
+        for name, column in zip(names, columns, strict=True)
+    ]
 
 
 def numbers(table: Table, called: str) -> np.ndarray:
