@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.datasets.base import Dataset
+from helpers.datasets.base import Dataset, as_index
 from helpers.metrics.inputs import Table, labels_of
 
 ENDINGS = (".png", ".jpg", ".jpeg")
@@ -44,11 +44,11 @@ class Pictures(Dataset):
 
     def factors(self, index: Tensor | Sequence[int]) -> Tensor:
         """Factors [B, K], int64 class indices, of the images with these numbers."""
-        return self.stored_factors[torch.as_tensor(index, dtype=torch.int64)]
+        return self.stored_factors[as_index(index)]
 
     def numbered(self, index: Tensor | Sequence[int]) -> tuple[Tensor, Tensor]:
         """The images [B, C, H, W] with these numbers, and their factors [B, K]."""
-        index = torch.as_tensor(index, dtype=torch.int64)
+        index = as_index(index)
         images = self.stored[index]
         return (images / 255 if images.dtype == torch.uint8 else images), self.factors(index)
 
@@ -211,11 +211,11 @@ class _Items(Dataset):
 
     def factors(self, index: Tensor | Sequence[int]) -> Tensor:
         """No factors, [B, 0]: what is beside an item's image may be anything."""
-        return torch.zeros(len(torch.as_tensor(index)), 0, dtype=torch.int64)
+        return torch.zeros(len(as_index(index)), 0, dtype=torch.int64)
 
     def numbered(self, index: Tensor | Sequence[int]) -> tuple[Tensor, Tensor]:
         """The images [B, C, H, W] with these numbers, and no factors [B, 0]."""
-        chosen = [self.items[int(number)] for number in torch.as_tensor(index)]
+        chosen = [self.items[int(number)] for number in as_index(index)]
         first = [item[0] if isinstance(item, tuple | list) else item for item in chosen]
         tensors = [torch.as_tensor(np.asarray(image)) for image in first]
         shapes = {tuple(tensor.shape) for tensor in tensors}

@@ -75,13 +75,20 @@ class Checkpoint:
                 "settings; delete it, or give this run another path"
             )
 
+        # A critic belongs where the model is; numbers in float64 stay, which not every device knows.
+        device = next(self.run.model.parameters()).device
+        remembered = {
+            name: tensor if tensor.dtype == torch.float64 else tensor.to(device)
+            for name, tensor in states.below("objective", tensors).items()
+        }
+
         self.run.generator.set_state(tensors["generator"])
         self.run.model.load_state_dict(states.below("model", tensors))
         states.load_moments(self.run.optimiser, states.below("adam", tensors))
         if hasattr(self.run.objective, "load_state_dict"):
-            self.run.objective.load_state_dict(states.below("objective", tensors))
+            self.run.objective.load_state_dict(remembered)
         self.run.history.record.update(metadata["history"])
-        self.run.history.pending = list(tensors.get("pending", []))
+        self.run.history.pending = [terms.to(device) for terms in tensors.get("pending", [])]
         return metadata["step"]
 
     def remove(self) -> None:

@@ -240,7 +240,7 @@ def _as_stored(recipes: dict[str, Recipe], dataset: Any) -> dict[str, Recipe]:
     else:
         images = dataset.sample(len(places), torch.Generator().manual_seed(0))[0]
     known = {"images": len(dataset), "shape": list(images.shape[1:])}
-    known["fingerprint"] = joblib.hash(torch.as_tensor(images).numpy())
+    known["fingerprint"] = joblib.hash(torch.as_tensor(images).cpu().numpy())
     return {name: {"dataset": known, **recipe} for name, recipe in stored.items()}
 
 
