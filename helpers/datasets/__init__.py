@@ -11,6 +11,7 @@ from helpers.datasets.digits import Digits, digits
 from helpers.datasets.drawn import FactorTable, faces, fruits
 from helpers.datasets.dsprites import PublishedSprites, load_dsprites
 from helpers.datasets.own import Pictures, as_dataset, pictures, table
+from helpers.datasets.published import PublishedObjects, load_mpi3d, load_shapes3d
 from helpers.datasets.sprites import Sprites, sprites
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "FactorDataset",
     "FactorTable",
     "Pictures",
+    "PublishedObjects",
     "PublishedSprites",
     "Sprites",
     "as_dataset",
@@ -26,6 +28,8 @@ __all__ = [
     "faces",
     "fruits",
     "load_dsprites",
+    "load_mpi3d",
+    "load_shapes3d",
     "pictures",
     "sprites",
     "table",

@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,7 +46,7 @@ class Checkpoint:
 
         # What tells this run from another. A lambda has another address in another process.
         described = re.sub(" at 0x[0-9a-f]+", "", repr(run.objective))
-        self.settings = {**settings, "model": run.model.config, "objective": described}
+        self.settings = {**settings, "model": _described(run.model), "objective": described}
 
     def keep(self, step: int) -> None:
         """Write the state after this many steps, unless that was done a moment ago."""
@@ -75,7 +76,7 @@ class Checkpoint:
                 "settings; delete it, or give this run another path"
             )
 
-        # A critic belongs where the model is; numbers in float64 stay, which not every device knows.
+        # A critic belongs where the model is. Not every device knows float64: such numbers stay.
         device = next(self.run.model.parameters()).device
         remembered = {
             name: tensor if tensor.dtype == torch.float64 else tensor.to(device)
@@ -95,3 +96,9 @@ class Checkpoint:
         """The run is done: the file goes."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _described(model: torch.nn.Module) -> Any:
+    """What tells a model from one of another kind or size, one of your own too."""
+    shapes = [list(parameter.shape) for parameter in model.parameters()]
+    return getattr(model, "config", [type(model).__name__, shapes])
