@@ -16,7 +16,7 @@ from helpers.datasets.base import FactorDataset
 SIDE = 64
 AT_ONCE = 2048  # images that are read and made smaller in one go
 
-SHAPES3D = {
+SHAPES3D: dict[str, int | tuple[str, ...]] = {
     "floor_hue": 10,
     "wall_hue": 10,
     "object_hue": 10,
@@ -67,7 +67,7 @@ def load_shapes3d(path: Path | str, size: int = 32) -> PublishedObjects:
     Raises ValueError, saying what is expected, for another or a damaged file and another size;
     ImportError without h5py.
     """
-    values = [known if isinstance(known, tuple) else range(known) for known in SHAPES3D.values()]
+    values = [range(known) if isinstance(known, int) else known for known in SHAPES3D.values()]
     sizes = [len(known) for known in values]
     expected = (
         f"expected is the file 3dshapes.h5 with {math.prod(sizes):,} images of 64x64 pixels, from "
