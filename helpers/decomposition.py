@@ -134,7 +134,7 @@ def exact_kl_terms(mu: Tensor, logvar: Tensor, target_error: float = 0.003) -> K
     (0.693, 0.0)
     """
     _checked_table(mu, mu, logvar)
-    mu, logvar = mu.detach().double(), logvar.detach().double()
+    mu, logvar = mu.detach().cpu().double(), logvar.detach().cpu().double()
 
     # Σ_j KL(q(z_j) || p(z_j)) = -E_q(z) log p(z) - Σ_j H(q(z_j)), for a prior that factorises.
     mean_kl = gaussians.kl_divergence(mu, logvar).sum(1).mean()
@@ -156,15 +156,18 @@ def exact_kl_terms(mu: Tensor, logvar: Tensor, target_error: float = 0.003) -> K
 def marginal_entropy(mu: Tensor, logvar: Tensor) -> Tensor:
     """The differential entropy of a one-dimensional mixture of Gaussians with equal shares.
 
-    mu, logvar: [N], float64.
-    Returns a scalar in nats, of (1/N) Σ_n N(mu_n, exp(logvar_n)). The trapezoidal rule on an even
-    grid, a quarter of the narrowest component's standard deviation apart: for a smooth integrand
-    that vanishes at both ends its error falls exponentially as the grid gets finer.
+    mu, logvar: [N].
+    Returns a scalar in nats, float64 on the CPU, of (1/N) Σ_n N(mu_n, exp(logvar_n)). The
+    trapezoidal rule on an even grid, a quarter of the narrowest component's standard deviation
+    apart: for a smooth integrand that vanishes at both ends its error falls exponentially as the
+    grid gets finer.
 
     >>> one = torch.zeros(1, dtype=torch.float64)
     >>> bool((marginal_entropy(one, one) - gaussians.entropy(one)).abs() < 1e-12)
     True
     """
+    mu, logvar = mu.cpu().double(), logvar.cpu().double()  # not every device knows float64
+
     # The grid reaches nine standard deviations beyond the outermost components.
     sigma = torch.exp(0.5 * logvar)
     low, high = (mu - 9 * sigma).min(), (mu + 9 * sigma).max()

@@ -87,5 +87,15 @@ def sample(mu: Tensor, logvar: Tensor, generator: torch.Generator | None = None)
     >>> sample(mu, logvar)
     tensor([3., 7.])
     """
-    noise = torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)
-    return mu + torch.exp(0.5 * logvar) * noise
+    return mu + torch.exp(0.5 * logvar) * noise_like(mu, generator)
+
+
+def noise_like(table: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Standard normal noise of this shape and type, where the table is.
+
+    It is drawn where the generator is and then moved, so that one seed means one noise on every
+    device; without a generator it is drawn by torch's own on the table's device.
+    """
+    source = table.device if generator is None else generator.device
+    noise = torch.randn(table.shape, generator=generator, dtype=table.dtype, device=source)
+    return noise.to(table.device)

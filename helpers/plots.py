@@ -21,6 +21,7 @@ from torch import Tensor
 from helpers.legibility import unreadable
 from helpers.models import VAE
 from helpers.tables import table as table  # a table is asked for where figures are
+from helpers.training.incoming import as_images
 
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"]
 HEAT = "cividis"
@@ -83,14 +84,20 @@ def image_grid(
 ) -> Figure:
     """Images side by side, row by row.
 
-    images: [B, C, H, W], in [0, 1]; C is 1 or 3.
+    images: [B, C, H, W], in [0, 1], beyond which they are cut off; C is 1 or 3.
     columns: how many stand in a row.
     titles: texts over the columns, from the left.
     row_labels: texts before the rows, from the top.
     pixel_size: the side of a pixel in inches; small images are enlarged beyond that.
     Returns a figure.
+    Raises ValueError for another number of axes or channels.
     """
-    tiles = torch.as_tensor(images).detach()
+    tiles = torch.as_tensor(images).detach().cpu().clamp(0, 1)
+    if tiles.ndim != 4 or tiles.shape[1] not in (1, 3):
+        raise ValueError(
+            "image_grid draws grey or coloured images [B, 1, H, W] or [B, 3, H, W]; these have the "
+            f"shape {list(tiles.shape)}"
+        )
     _, _, height, width = tiles.shape
     canvas = _tiled(tiles, columns)
 
@@ -138,12 +145,13 @@ def reconstructions(model: VAE, images: Tensor) -> Figure:
     images: [B, C, H, W], in [0, 1].
     Returns a figure.
     """
+    shown = as_images(images, model)
     with torch.no_grad():
-        mu, _ = model.encode(images)
-        decoded = torch.sigmoid(model.decode(mu))  # [B, C, H, W]
+        mu, _ = model.encode(shown)
+        decoded = model.mean_image(mu)  # [B, C, H, W]
 
-    both = torch.cat([images, decoded])
-    return image_grid(both, len(images), row_labels=["image", "reconstruction"])
+    both = torch.cat([shown, decoded])
+    return image_grid(both, len(shown), row_labels=["image", "reconstruction"])
 
 
 def traversals(
@@ -164,17 +172,17 @@ def traversals(
     labels: [D] texts, such as the factor that each latent knows most about.
     Returns a figure.
     """
-    kl = np.asarray(mean_kl)
+    kl = torch.as_tensor(mean_kl).detach().cpu().numpy()
     order = np.argsort(-kl)
     values = torch.linspace(-reach, reach, steps)  # [steps]
 
     # The same code over and over, but for one latent in each row.
     with torch.no_grad():
-        mu, _ = model.encode(image)
+        mu, _ = model.encode(as_images(image, model))
         codes = mu.repeat(len(order) * steps, 1)  # [D · steps, D]
         for row, j in enumerate(order):
             codes[row * steps : (row + 1) * steps, j] = values
-        decoded = torch.sigmoid(model.decode(codes))  # [D · steps, C, H, W]
+        decoded = model.mean_image(codes)  # [D · steps, C, H, W]
 
     titles = [f"{value:g}" for value in np.linspace(-reach, reach, steps)]
     rows = [f"$z_{{{j + 1}}}$  {kl[j]:.1f} nats" for j in order]
@@ -199,7 +207,7 @@ def matrix(
     order: the latents from top to bottom, of all D or of some; by default all in their own order.
     Returns a figure.
     """
-    table = np.asarray(values)
+    table = torch.as_tensor(values).detach().cpu().numpy()
     latents = list(range(len(table)) if order is None else order)
     table = table[latents]  # [rows, K]
 

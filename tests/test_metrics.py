@@ -400,12 +400,11 @@ NAN[3, 1] = np.nan
     "codes, factors, message",
     [
         (NAN, GOOD, "codes hold NaN or infinite values, in 1 of 100 rows"),
-        (GOOD, NAN, "factors hold NaN"),
+        (GOOD, NAN, "factor 1 has no value in 1 of 100 rows, the first of them row 3"),
         (GOOD[:50], GOOD, "50 rows of codes and 100 of factors"),
         (GOOD, np.column_stack([GOOD[:, 0], np.ones(100)]), "factor 1 has only one value"),
         (GOOD[:0], GOOD[:0], "shape \\[0, 2\\]"),
         (GOOD[:, 0], GOOD, "shape \\[100\\]"),
-        (GOOD, GOOD + 0.5, "integer class indices"),
     ],
 )
 def test_bad_input_is_named(measure, codes, factors, message):
@@ -414,11 +413,9 @@ def test_bad_input_is_named(measure, codes, factors, message):
 
 
 @pytest.mark.parametrize("measure", [metrics.mig, metrics.dci])
-def test_one_code_or_one_factor_is_refused(measure):
+def test_one_code_is_refused(measure):
     with pytest.raises(ValueError, match="compares codes .* at least 2"):
         measure(GOOD[:, :1], GOOD)
-    with pytest.raises(ValueError, match="compares factors .* at least 2"):
-        measure(GOOD, GOOD[:, :1])
 
 
 @pytest.mark.parametrize(

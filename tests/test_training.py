@@ -5,15 +5,18 @@ import itertools
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 
 import distributed
 import joblib
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 from helpers import datasets, models, objectives, training
+from helpers.training import sweeps
 from helpers.training.loop import cosine_decay
 
 
@@ -458,13 +461,135 @@ def test_a_recipes_setting_becomes_columns(table):
 
 
 def test_a_run_that_fails_leaves_the_others(table, capsys):
-    broken = recipe(function="beta_vae", beta="four")
+    broken = recipe(function="beta_vae", beta=[[0, 1.0], [1, float("nan")]])
     rows = training.sweep({"broken": broken, **RECIPES}, (0,), table, last_loss, progress=False)
 
     assert "error" in rows[0]
     assert "broken, seed 0: " in capsys.readouterr().out
     assert all(row["loss"] > 0 for row in rows[1:])
     assert len(table.read_text().splitlines()) == 2
+
+
+def of_all_kinds(model, history):
+    return {
+        "per_factor": np.arange(2.0),
+        "count": np.int64(3),
+        "tensor": torch.ones(1, 1, requires_grad=True),
+        "nested": {1: (2, np.array([3]))},
+        "nothing": None,
+        "flag": np.bool_(True),
+    }
+
+
+def test_own_scores_become_what_json_holds(table):
+    (row,) = training.sweep({"vae": RECIPES["vae"]}, np.arange(1), table, of_all_kinds)
+    assert json.loads(table.read_text(encoding="utf-8")) == row
+    assert row["per_factor"] == [0.0, 1.0] and row["count"] == 3 and row["tensor"] == [[1.0]]
+    assert row["nested"] == {"1": [2, [3]]} and row["nothing"] is None and row["flag"] is True
+    assert row["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    "returned, message",
+    [
+        (0.5, "score must return a dict, not a float"),
+        ({"model": object()}, r"score\['model'\] is a object"),
+        ({"scores": [1, {2, 3}]}, r"score\['scores'\]\[1\] is a set"),
+        ({"seed": 4}, "score must not return seed"),
+    ],
+)
+def test_what_a_row_cannot_keep_is_an_error_and_the_model_is_not_lost(
+    table, capsys, returned, message
+):
+    recipes = {"vae": RECIPES["vae"]}
+    (row,) = training.sweep(recipes, [0], table, lambda model, history: returned, progress=False)
+    assert re.search(message, row["error"])
+    assert not table.read_text(encoding="utf-8")
+
+    # The next call only scores it.
+    (trained,) = table.parent.glob("*.trained")
+    (row,) = training.sweep(recipes, [0], table, last_loss, progress=False)
+    _, history = training.from_recipe(RECIPES["vae"], 0, progress=False)
+    assert row["loss"] == history["loss"][-1]
+    assert not trained.exists()
+
+
+def test_a_score_that_raises_loses_no_model_and_no_other_run(table, monkeypatch, capsys):
+    rows = training.sweep(RECIPES, [0], table, never, progress=False)
+    assert all("this run was done" in row["error"] for row in rows)
+
+    monkeypatch.setattr(sweeps, "from_recipe", never)
+    rows = training.sweep(RECIPES, [0], table, last_loss, progress=False)
+    assert not any("error" in row for row in rows)
+
+
+def test_a_line_that_was_cut_off_is_run_again(table):
+    rows = training.sweep(RECIPES, (0, 1), table, last_loss, progress=False)
+    whole = table.read_text(encoding="utf-8")
+    for cut in (whole[:-30], whole[:-1]):
+        table.write_text(cut, encoding="utf-8")
+        again = training.sweep(RECIPES, (0, 1), table, last_loss, progress=False)
+        assert [row["loss"] for row in again] == [row["loss"] for row in rows]
+        assert len(table.read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_a_recipe_with_tuples_is_not_run_again(table):
+    recipes = {"steps": recipe(function="beta_vae", beta=[(0, 1.0), (1, 2.0)])}
+    rows = training.sweep(recipes, [0], table, last_loss, progress=False)
+    assert training.sweep(recipes, [0], table, never, progress=False) == rows
+
+
+def test_a_name_may_have_any_letters(table):
+    odd = {'β = 4/2: a \\ "wide" one?': RECIPES["beta"]}
+    (row,) = training.sweep(odd, [0], table, last_loss, progress=False)
+    assert row["loss"] > 0
+    assert list(table.parent.iterdir()) == [table]
+
+
+GOOD = recipe(function="vae")
+WRONG = {
+    "another objective": (recipe(function="gamma_vae"), "must name a function of helpers.obj"),
+    "another argument": (recipe(function="beta_vae", gamma=2.0), '"objective": .*gamma'),
+    "no number": (recipe(function="beta_vae", beta="four"), "cannot work"),
+    "no function": (recipe(beta=4.0), 'under "function", and has None'),
+    "another data set": ({**GOOD, "dataset": {"function": "cats"}}, "helpers.datasets"),
+    "no data set": ({k: v for k, v in GOOD.items() if k != "dataset"}, "has no 'dataset'"),
+    "no model": ({k: v for k, v in GOOD.items() if k != "model"}, "has no 'model'"),
+    "another training": ({**GOOD, "training": {"steps": 3, "epochs": 2}}, "not epochs"),
+    "no steps": ({**GOOD, "training": {"batch_size": 3}}, "lacks steps"),
+    "no images a batch": ({**GOOD, "training": {"steps": 3, "batch_size": 0}}, "one image a batch"),
+    "no JSON": (recipe(function="beta_vae", beta=lambda step: 1.0), "holds what JSON cannot"),
+}
+
+
+@pytest.mark.parametrize("wrong, message", WRONG.values(), ids=WRONG)
+def test_a_recipe_that_cannot_work_is_found_out_before_the_first_run(table, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        training.sweep({"good": GOOD, "wrong": wrong}, [0], table, never, progress=False)
+    assert not table.exists() or not table.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("seed", [0.5, "0", None])
+def test_seeds_are_integers(table, seed):
+    with pytest.raises(ValueError, match="seeds are integers"):
+        training.sweep(RECIPES, [seed], table, never, progress=False)
+
+
+def test_a_place_that_cannot_be_written_is_found_out_before_the_first_run(tmp_path):
+    with pytest.raises(ValueError, match="cannot be written .*make its folder"):
+        training.sweep(RECIPES, [0], tmp_path / "nowhere" / "table.jsonl", never)
+    with pytest.raises(ValueError, match="is a folder"):
+        training.sweep(RECIPES, [0], tmp_path, never)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"score": 1}', "[1, 2]", "no JSON", '{"name": "vae", "seed": 0}']
+)
+def test_another_kind_of_file_is_not_added_to(table, line):
+    table.write_text(f"{line}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="line 1 of .* is no row of a sweep"):
+        training.sweep(RECIPES, [0], table, never, progress=False)
+    assert table.read_text(encoding="utf-8") == f"{line}\n"
 
 
 def dies_once(model, history):

@@ -1,4 +1,4 @@
-"""Images whose generative factors are known: sprites, fruits and faces, drawn here; real digits.
+"""Images whose factors are known: sprites, fruits and faces, drawn here; real digits; your own.
 
 A data set has `factor_names`, `factor_sizes`, `image_shape`, `len()`, `factors(index)` and
 `sample(n, generator)`. Where every combination of factors can be drawn it has `images(factors)`
@@ -10,6 +10,8 @@ from helpers.datasets.base import Dataset, FactorDataset
 from helpers.datasets.digits import Digits, digits
 from helpers.datasets.drawn import FactorTable, faces, fruits
 from helpers.datasets.dsprites import PublishedSprites, load_dsprites
+from helpers.datasets.own import Pictures, as_dataset, pictures, table
+from helpers.datasets.published import PublishedObjects, load_mpi3d, load_shapes3d
 from helpers.datasets.sprites import Sprites, sprites
 
 __all__ = [
@@ -17,11 +19,18 @@ __all__ = [
     "Digits",
     "FactorDataset",
     "FactorTable",
+    "Pictures",
+    "PublishedObjects",
     "PublishedSprites",
     "Sprites",
+    "as_dataset",
     "digits",
     "faces",
     "fruits",
     "load_dsprites",
+    "load_mpi3d",
+    "load_shapes3d",
+    "pictures",
     "sprites",
+    "table",
 ]

@@ -153,7 +153,7 @@ def factors_of_index(index: Tensor | Sequence[int], sizes: Sequence[int]) -> Ten
             [0, 1],
             [1, 2]])
     """
-    index = torch.as_tensor(index, dtype=torch.int64).reshape(-1)
+    index = as_index(index)
     total = math.prod(sizes)
     if len(index) and not (0 <= int(index.min()) and int(index.max()) < total):
         raise ValueError(
@@ -163,9 +163,14 @@ def factors_of_index(index: Tensor | Sequence[int], sizes: Sequence[int]) -> Ten
     return torch.stack(torch.unravel_index(index, tuple(sizes)), dim=1)
 
 
+def as_index(index: Tensor | Sequence[int]) -> Tensor:
+    """The numbers of images as a tensor [B], int64, on the CPU, where data sets lie."""
+    return torch.as_tensor(index, dtype=torch.int64).cpu().reshape(-1)
+
+
 def checked_factors(factors: Tensor, names: Sequence[str], sizes: Sequence[int]) -> Tensor:
     """`factors` as an int64 tensor [B, K], or a ValueError that says what is wrong with them."""
-    factors = torch.as_tensor(factors)
+    factors = torch.as_tensor(factors).cpu()
     if factors.ndim != 2 or factors.shape[1] != len(sizes):
         raise ValueError(
             f"factors must have the shape [B, {len(sizes)}], a column for each of "

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from helpers.datasets.base import Dataset
+from helpers.datasets.base import Dataset, as_index
 
 
 def digits() -> "Digits":
@@ -38,9 +38,9 @@ class Digits(Dataset):
 
     def factors(self, index: Tensor | Sequence[int]) -> Tensor:
         """Factors [B, 1] of the pictures with these numbers, 0 to len() - 1."""
-        return self.labels[torch.as_tensor(index, dtype=torch.int64)].reshape(-1, 1)
+        return self.labels[as_index(index)].reshape(-1, 1)
 
     def numbered(self, index: Tensor | Sequence[int]) -> tuple[Tensor, Tensor]:
         """The pictures [B, 1, 8, 8] with these numbers, and their factors [B, 1]."""
-        index = torch.as_tensor(index, dtype=torch.int64).reshape(-1)  # [B]
+        index = as_index(index)  # [B]
         return self.pictures[index], self.factors(index)

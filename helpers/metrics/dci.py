@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.metrics.inputs import Table, checked
+from helpers.metrics.inputs import Labels, Table, checked
 
 KINDS = ("ordinal", "categorical", "circular")
+FOLDS = 3  # of the cross-validation that chooses the lasso's penalty
 
 # A regressor is fitted to standardised codes x [n, D] and targets y [n, M]. It says how much each
 # code matters to it [D], and what it predicts [m, M] for other codes x_test [m, D].
@@ -44,19 +45,20 @@ def dci(
     One regressor a factor predicts it from all codes, fitted on a random part of the images, held
     out on the rest.
 
-    codes: [N, D], D at least 2. factors: [N, K], K at least 2, integer class indices.
+    codes: [N, D], D at least 2, numbers. factors: [N, K], K at least 2: numbers, which need not be
+      whole, or names.
     regressor: "linear" and "lasso" (its penalty chosen by cross-validation), for which R_ij is the
       absolute weight of the standardised code; "forest" and "boosting", for which it is the share
       of the squared error that splits on the code remove.
     kinds: for each factor "ordinal" (predicted as a number), "categorical" (one 0/1 target a class)
-      or "circular" (cosine and sine of the angle 2π · index / number of classes). Default: all
-      ordinal. R_ij sums over a factor's targets.
+      or "circular" (cosine and sine of the angle 2π · index / number of classes). Default: names
+      are categorical, numbers ordinal. R_ij sums over a factor's targets.
     test_size: the fraction held out. seed: of the split and of the trees.
     Returns a `DCI` (Eastwood & Williams 2018, section 2). A code that never matters has D_i = 0 and
     ρ_i = 0; a factor that nothing predicts has C_j = 0. Informativeness falls below 0 where a
     prediction is worse than a constant.
-    Raises ValueError for NaN, unequal lengths, empty input, a factor with only one value, an
-    unknown regressor or kind, and fewer codes or factors than two.
+    Raises ValueError for NaN, unequal lengths, empty input, a factor with only one value or one
+    that its kind does not suit, an unknown regressor or kind, and fewer codes or factors than two.
 
     >>> rng = np.random.default_rng(0)
     >>> factors = rng.integers(0, 5, size=(600, 2))
@@ -64,20 +66,35 @@ def dci(
     >>> round(found.disentanglement, 4), round(found.completeness, 4)
     (1.0, 1.0)
     """
-    code_table, classes = checked(codes, factors, at_least=2)
-    kind_of = _checked_kinds(kinds, classes.shape[1])
+    code_table, labels = checked(codes, factors, codes_at_least=2)
+    if len(labels) < 2:
+        raise ValueError(
+            "DCI needs at least two factors: with one, no code can matter to another one too, and "
+            "its disentanglement says nothing (of one factor, metrics.mig says how far one code is "
+            "ahead)"
+        )
+    kind_of = _checked_kinds(kinds, labels)
     if regressor not in _REGRESSORS:
         known = ", ".join(map(repr, _REGRESSORS))
         raise ValueError(f"regressor must be one of {known}, not {regressor!r}")
-    fit, test = _split(len(code_table), test_size, seed)
+    fit, test = _split(
+        len(code_table), test_size, seed, at_least=FOLDS if regressor == "lasso" else 2
+    )
 
     # One regressor a factor, fitted on one part of the images and judged on the other. A target's
     # standard deviation is 1, so that the errors are fractions of a constant prediction's.
     x = _standardised(code_table, fit)  # [N, D]
-    importance = np.zeros((code_table.shape[1], classes.shape[1]))  # [D, K]
-    errors = np.zeros(classes.shape[1])  # [K]
-    for k, (values, kind) in enumerate(zip(classes.T, kind_of, strict=True)):
-        y = _standardised(_targets(values, kind), fit, jointly=True)  # [N, M]
+    importance = np.zeros((code_table.shape[1], len(labels)))  # [D, K]
+    errors = np.zeros(len(labels))  # [K]
+    for k, (factor, kind) in enumerate(zip(labels, kind_of, strict=True)):
+        y = _standardised(_targets(factor, kind), fit, jointly=True)  # [N, M]
+        for part, rows in (("fitted", fit), ("held out", test)):
+            if (y[rows] == y[rows][0]).all():
+                raise ValueError(
+                    f"{factor.called} has only one value in the {len(rows)} rows that are {part}, "
+                    "too few of another to learn it and to test it: give more images with its rare "
+                    "values, or leave its column out"
+                )
         importance[:, k], predicted = _REGRESSORS[regressor](x[fit], y[fit], x[test], seed)
         left_over = ((y[test] - predicted) ** 2).sum()
         errors[k] = np.sqrt(left_over / (y[test] ** 2).sum())
@@ -103,13 +120,15 @@ def dci(
     )
 
 
-def _split(images: int, test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the images that are fitted, and of those held out, at random."""
+def _split(
+    images: int, test_size: float, seed: int, at_least: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of the images that are fitted, `at_least` so many, and of those held out."""
     held_out = round(images * test_size)
-    if not 1 <= held_out <= images - 2:
+    if not 1 <= held_out <= images - at_least:
         raise ValueError(
             f"test_size={test_size!r} of {images} images leaves {images - held_out} to fit and "
-            f"{held_out} to test; it needs at least 2 and 1"
+            f"{held_out} to test; it needs at least {at_least} and 1"
         )
     order = np.random.default_rng(seed).permutation(images)
     return order[held_out:], order[:held_out]
@@ -127,15 +146,16 @@ def _one_minus_entropy(importance: np.ndarray) -> np.ndarray:
     return np.where(total[:, 0] > 0, 1 - entropy, 0.0)
 
 
-def _targets(values: np.ndarray, kind: str) -> np.ndarray:
-    """The numbers [N, M] that a regressor predicts for a factor [N] of this kind."""
+def _targets(factor: Labels, kind: str) -> np.ndarray:
+    """The numbers [N, M] that a regressor predicts for a factor of this kind."""
     if kind == "categorical":
-        classes, index = np.unique(values, return_inverse=True)
-        return np.eye(len(classes))[index]
+        index = factor.classes()
+        return np.eye(index.max() + 1)[index]
     if kind == "circular":
-        angle = 2 * np.pi * (values - values.min()) / (values.max() - values.min() + 1)
+        place = factor.places()
+        angle = 2 * np.pi * place / (place.max() + 1)
         return np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return values[:, None].astype(float)
+    return factor.numbers()[:, None]
 
 
 def _standardised(columns: np.ndarray, fit: np.ndarray, jointly: bool = False) -> np.ndarray:
@@ -169,7 +189,7 @@ def _lasso(
     importance = np.zeros(x.shape[1])
     predicted = np.zeros((len(x_test), y.shape[1]))
     for column, target in enumerate(y.T):
-        lasso = LassoCV(cv=3, random_state=seed, max_iter=10_000).fit(x, target)
+        lasso = LassoCV(cv=FOLDS, random_state=seed, max_iter=10_000).fit(x, target)
         importance += np.abs(lasso.coef_)
         predicted[:, column] = lasso.predict(x_test)
     return importance, predicted
@@ -213,9 +233,12 @@ _REGRESSORS: dict[str, Regressor] = {
 }
 
 
-def _checked_kinds(kinds: Sequence[str] | None, count: int) -> list[str]:
-    """The kind of each factor; all are ordinal where nothing is said."""
-    kind_of = ["ordinal"] * count if kinds is None else list(kinds)
+def _checked_kinds(kinds: Sequence[str] | None, labels: list[Labels]) -> list[str]:
+    """The kind of each factor; names are categorical and numbers ordinal where nothing is said."""
+    if kinds is None:
+        return ["categorical" if factor.are_names else "ordinal" for factor in labels]
+    count = len(labels)
+    kind_of = list(kinds)
     if len(kind_of) != count or not set(kind_of) <= set(KINDS):
         known = ", ".join(map(repr, KINDS))
         raise ValueError(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from helpers.metrics.inputs import Table, checked
+from helpers.metrics.inputs import CUT_IT, Labels, Table, checked
 
 
 @dataclass(frozen=True)
@@ -41,34 +41,42 @@ def entropy(weights: Table) -> float:
 def mutual_information(codes: Table, factors: Table, bins: int = 20) -> np.ndarray:
     """I(z_j; g_k) of every code with every factor, from a histogram.
 
-    codes: [N, D]. factors: [N, K], integer class indices.
+    codes: [N, D], numbers. factors: [N, K], or [N]: classes, which may be integers, names, or other
+      numbers that repeat.
     bins: each code is cut into so many bins of equal width between its smallest and its largest
       value. A value on the edge between two bins, up to rounding, is in the upper one.
     Returns [D, K] in nats, each at least 0. A constant code has 0 with everything.
-    Raises ValueError for NaN, unequal lengths, empty input, factors that are not integers, and a
-    factor with only one value, since nothing can be known about it.
+    Raises ValueError for NaN, unequal lengths, empty input, a factor that is a quantity and not a
+    class, and one with only one value, since nothing can be known about it.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mutual_information(factors[:, :1], factors).round(4)  # the code is the first factor
     array([[0.6931, 0.    ]])
     """
-    code_table, classes = checked(codes, factors)
-    return joint_information(code_table, classes, bins)[0]
+    code_table, labels = checked(codes, factors)
+    return joint_information(code_table, [factor.classes() for factor in labels], bins)[0]
 
 
 def mig(codes: Table, factors: Table, bins: int = 20) -> MIG:
     """The mutual information gap of `mutual_information`.
 
-    codes: [N, D], D at least 2. factors: [N, K], K at least 2. bins: as in `mutual_information`.
+    codes: [N, D], D at least 2. factors: [N, K], or [N]. bins: as in `mutual_information`.
     Returns for each factor how much more its best code knows about it than the second best, as a
     share of the factor's entropy, and the mean over factors (Chen et al. 2018, equation 6).
-    Raises ValueError as `mutual_information` does, and for fewer codes or factors than two.
+    Raises ValueError as `mutual_information` does, and for fewer codes than two. A quantity is
+    refused because its score would be that of the number of classes into which it is cut; the
+    message says how far that moves it.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mig(factors, factors).score, mig(factors[:, [0, 0]], factors).score  # perfect; copied
     (1.0, 0.0)
     """
-    code_table, classes = checked(codes, factors, at_least=2)
+    code_table, labels = checked(codes, factors, codes_at_least=2)
+    for factor in labels:
+        if factor.are_quantity():
+            raise ValueError(_why_no_quantity(code_table, factor, bins))
+
+    classes = [factor.classes() for factor in labels]
     information, entropies = joint_information(code_table, classes, bins)
     per_factor = gaps(information) / entropies
     return MIG(float(per_factor.mean()), per_factor, information, entropies)
@@ -90,12 +98,11 @@ def gaps(information: np.ndarray) -> np.ndarray:
 
 
 def joint_information(
-    codes: np.ndarray, factors: np.ndarray, bins: int
+    codes: np.ndarray, classes: list[np.ndarray], bins: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The information [D, K] and the factors' entropies [K], from the counts of each pair."""
     if bins < 1:
         raise ValueError(f"bins must be at least 1, not {bins!r}")
-    classes = [renumbered(column) for column in factors.T]
     entropies = np.array([entropy_of_counts(np.bincount(class_of)) for class_of in classes])
 
     information = np.zeros((codes.shape[1], len(classes)))
@@ -114,17 +121,6 @@ def joint_information(
     return information, entropies
 
 
-def renumbered(values: np.ndarray) -> np.ndarray:
-    """The values of a factor [N] renamed 0, 1, 2, … without gaps, in their order."""
-    if values.max() - values.min() > 4 * len(values):
-        return np.unique(values, return_inverse=True)[1]
-
-    # The same without sorting.
-    values = values - values.min()
-    new_name = np.cumsum(np.bincount(values) > 0) - 1
-    return new_name[values]
-
-
 def _equal_width_bins(code: np.ndarray, bins: int) -> np.ndarray:
     """The bin of each value [N], 0 to bins - 1, of a code that is not constant."""
     above = code - code.min()
@@ -132,3 +128,17 @@ def _equal_width_bins(code: np.ndarray, bins: int) -> np.ndarray:
     # 0.1. The largest value belongs to the last bin.
     position = np.round(above * (bins / above.max()), 9)
     return np.minimum(position, bins - 1).astype(np.int64)
+
+
+def _why_no_quantity(codes: np.ndarray, factor: Labels, bins: int) -> str:
+    """Why MIG takes classes only: what the score would be for a few numbers of them."""
+    scores = []
+    for count in (2, 10, 50):
+        edges = np.quantile(factor.values, np.arange(1, count) / count)
+        information, entropies = joint_information(codes, [np.digitize(factor.values, edges)], bins)
+        scores.append(f"{(gaps(information) / entropies)[0]:.2f} with {count}")
+
+    return (
+        f"{factor.called} is a quantity, and MIG takes classes: its gap depends on how many you "
+        f"cut it into, here {', '.join(scores)} of equal frequency. {CUT_IT}"
+    )

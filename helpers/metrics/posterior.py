@@ -12,8 +12,8 @@ import numpy as np
 import scipy.fft
 from scipy.special import xlogy
 
-from helpers.metrics.information import MIG, entropy_of_counts, gaps, renumbered
-from helpers.metrics.inputs import Table, checked
+from helpers.metrics.information import MIG, entropy_of_counts, gaps
+from helpers.metrics.inputs import Table, checked, numbers
 
 MOST_POINTS = 2**17  # of a grid
 
@@ -22,7 +22,7 @@ def posterior_mig(mu: Table, logvar: Table, factors: Table) -> MIG:
     """The mutual information gap as Chen et al. define it, with z_j drawn from its posterior.
 
     mu, logvar: [N, D], D at least 2: the posteriors of the N images, all of them equally likely.
-    factors: [N, K], K at least 2, integer class indices.
+    factors: [N, K], or [N], as in `mig`.
     Returns the gap for q(z_j | g_k) and q(z_j), which are one-dimensional mixtures of Gaussians, so
     that I(z_j; g_k), equation 5 of Chen et al. 2018, is a one-dimensional integral. It is taken by
     quadrature over a grid, four points to the narrowest posterior's standard deviation. The grid
@@ -35,15 +35,15 @@ def posterior_mig(mu: Table, logvar: Table, factors: Table) -> MIG:
     >>> round(posterior_mig(factors, needles, factors).score, 4)
     1.0
     """
-    means, classes = checked(mu, factors, at_least=2, called="mu")
-    logvariances, _ = checked(logvar, factors, called="logvar")
+    means, labels = checked(mu, factors, codes_at_least=2, called="mu")
+    logvariances = numbers(logvar, "logvar")
     if logvariances.shape != means.shape:
         raise ValueError(
             "mu and logvar must have the same shape, not "
             f"{list(means.shape)} and {list(logvariances.shape)}"
         )
 
-    classes_of = [renumbered(column) for column in classes.T]
+    classes_of = [factor.classes() for factor in labels]
     entropies = np.array(
         [entropy_of_counts(np.bincount(class_of)) for class_of in classes_of]
     )  # [K]

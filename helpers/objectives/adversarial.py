@@ -9,7 +9,7 @@ from torch import Tensor
 from helpers import gaussians, models, states
 from helpers.models import VAE
 from helpers.objectives.schedules import Weight, at_step
-from helpers.objectives.terms import Terms, reconstruction_error
+from helpers.objectives.terms import Terms, reconstruction_of
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Adversarial:
         """The terms for images [B, C, H, W]; with gradients on, the critic improves first."""
         mu, logvar = model.encode(images)  # [B, D], [B, D]
         z = gaussians.sample(mu, logvar, generator)  # [B, D]
-        reconstruction = reconstruction_error(model.decode(z), images)
+        reconstruction = reconstruction_of(model, z, images)
 
         critic = self._ready_critic(z)
         if torch.is_grad_enabled():
@@ -94,9 +94,7 @@ class Adversarial:
         """One step of the critic, on these codes [B, D] and as many samples of the prior."""
         critic = self._ready_critic(codes)
         optimiser = self._ready_optimiser(critic)
-        prior = torch.randn(
-            codes.shape, generator=generator, dtype=codes.dtype, device=codes.device
-        )
+        prior = gaussians.noise_like(codes, generator)
 
         loss = critic_loss(critic(codes), critic(prior))
         optimiser.zero_grad()

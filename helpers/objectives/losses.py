@@ -9,7 +9,7 @@ from helpers import gaussians
 from helpers.decomposition import kl_terms
 from helpers.models import VAE
 from helpers.objectives.schedules import Weight, at_step
-from helpers.objectives.terms import Terms, reconstruction_error
+from helpers.objectives.terms import Terms, reconstruction_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class BetaVAE:
         mu, logvar = model.encode(images)  # [B, D], [B, D]
         z = gaussians.sample(mu, logvar, generator)  # [B, D]
 
-        reconstruction = reconstruction_error(model.decode(z), images)
+        reconstruction = reconstruction_of(model, z, images)
         kl = gaussians.kl_divergence(mu, logvar).mean(0)  # [D]
         loss = reconstruction + at_step(self.beta, step) * kl.sum()
         return Terms(loss, reconstruction, kl)
@@ -78,7 +78,7 @@ class BetaTCVAE:
 
         mu, logvar = model.encode(images)  # [B, D], [B, D]
         z = gaussians.sample(mu, logvar, generator)  # [B, D]
-        reconstruction = reconstruction_error(model.decode(z), images)
+        reconstruction = reconstruction_of(model, z, images)
         kl = gaussians.kl_divergence(mu, logvar).mean(0)  # [D]
 
         # The total correlation and the marginals are estimated from the batch. I(z;n) is what they

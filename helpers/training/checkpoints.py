@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,7 +46,7 @@ class Checkpoint:
 
         # What tells this run from another. A lambda has another address in another process.
         described = re.sub(" at 0x[0-9a-f]+", "", repr(run.objective))
-        self.settings = {**settings, "model": run.model.config, "objective": described}
+        self.settings = {**settings, "model": _described(run.model), "objective": described}
 
     def keep(self, step: int) -> None:
         """Write the state after this many steps, unless that was done a moment ago."""
@@ -75,16 +76,29 @@ class Checkpoint:
                 "settings; delete it, or give this run another path"
             )
 
+        # A critic belongs where the model is. Not every device knows float64: such numbers stay.
+        device = next(self.run.model.parameters()).device
+        remembered = {
+            name: tensor if tensor.dtype == torch.float64 else tensor.to(device)
+            for name, tensor in states.below("objective", tensors).items()
+        }
+
         self.run.generator.set_state(tensors["generator"])
         self.run.model.load_state_dict(states.below("model", tensors))
         states.load_moments(self.run.optimiser, states.below("adam", tensors))
         if hasattr(self.run.objective, "load_state_dict"):
-            self.run.objective.load_state_dict(states.below("objective", tensors))
+            self.run.objective.load_state_dict(remembered)
         self.run.history.record.update(metadata["history"])
-        self.run.history.pending = list(tensors.get("pending", []))
+        self.run.history.pending = [terms.to(device) for terms in tensors.get("pending", [])]
         return metadata["step"]
 
     def remove(self) -> None:
         """The run is done: the file goes."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _described(model: torch.nn.Module) -> Any:
+    """What tells a model from one of another kind or size, one of your own too."""
+    shapes = [list(parameter.shape) for parameter in model.parameters()]
+    return getattr(model, "config", [type(model).__name__, shapes])

@@ -4,16 +4,20 @@ import math
 from collections.abc import Iterator
 from dataclasses import is_dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from helpers import datasets
 from helpers.models import VAE
 from helpers.objectives import Objective
 from helpers.training.checkpoints import GROUP, Checkpoint, Run
 from helpers.training.history import History, Record
+from helpers.training.incoming import as_images
+
+FUSED = ("cpu", "cuda")  # devices on which all of Adam's step is one call
 
 
 class Images(Protocol):
@@ -28,7 +32,7 @@ class Images(Protocol):
 
 def train(
     model: VAE,
-    dataset: Images,
+    dataset: Images | Any,
     objective: Objective,
     steps: int,
     batch_size: int = 256,
@@ -41,9 +45,11 @@ def train(
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> Record:
-    """Train `model` in place with Adam on batches drawn from `dataset`.
+    """Train `model` in place, where it is, with Adam on batches drawn from `dataset`.
 
-    dataset: anything with `sample(n, generator)` -> (images, factors) and `len()`.
+    dataset: anything with `sample(n, generator)` -> (images, factors) and `len()`; or an array or a
+      tensor of images, or PyTorch's Dataset or DataLoader, whose items begin with an image. Bytes,
+      other types and other layouts are converted where there is only one way to read them.
     objective: called as objective(model, images, step, generator) -> Terms; its `.loss` is
       minimised.
     steps, batch_size: at least 1.
@@ -60,13 +66,17 @@ def train(
     "reconstruction", "rate" (nats, means over the batches since the last entry) and "kl" (a list
     with one value a latent). Interrupting the kernel ends the training early: the model keeps what
     it has learned, and the history what was recorded.
-    Raises ValueError for arguments out of range, if the loss is no longer finite, and for a
-    checkpoint of another run.
+    Raises ValueError for arguments out of range, before the first step for a data set from which no
+    images can be drawn and for images that do not suit the model, if the loss is no longer finite,
+    and for a checkpoint of another run.
     """
     _check_arguments(steps, batch_size, lr_decay, log_every)
+    dataset = datasets.as_dataset(dataset)
     objective = _told_the_size(objective, len(dataset))
     generator = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)
+    device = next(model.parameters()).device
+    fused = device.type in FUSED  # quicker, where there is such a step
+    optimiser = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=fused)
     history = History(steps, log_every)
 
     # Where the last call stopped, if one did; and the batches from there on.
@@ -81,7 +91,7 @@ def train(
     }
     saved = Checkpoint(checkpoint, checkpoint_seconds, run, settings)
     start = saved.restore()
-    batches = _batches(dataset, batch_size, generator)
+    batches = _batches(dataset, model, batch_size, generator)
 
     with tqdm(total=steps, initial=start, disable=not progress, unit="step") as bar:
         step = start
@@ -127,21 +137,25 @@ def cosine_decay(progress: float, fraction: float) -> float:
 def encode(model: VAE, images: Tensor, batch_size: int = 4096) -> tuple[Tensor, Tensor]:
     """The posteriors of many images, in batches and without gradients.
 
-    images: [N, C, H, W], in [0, 1].
-    Returns (mu, logvar), each [N, D].
+    images: [N, C, H, W], in [0, 1] for a Bernoulli likelihood; converted as in `train`.
+    Returns (mu, logvar), each [N, D], on the model's device.
+    Raises ValueError for images that do not suit the model.
     """
     with torch.no_grad():
-        parts = [model.encode(part) for part in images.split(batch_size)]
+        groups = torch.as_tensor(images).split(batch_size)
+        parts = [model.encode(as_images(group, model)) for group in groups]
     mu = torch.cat([mu for mu, _ in parts])  # [N, D]
     logvar = torch.cat([logvar for _, logvar in parts])  # [N, D]
     return mu, logvar
 
 
-def _batches(dataset: Images, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def _batches(
+    dataset: Images, model: VAE, batch_size: int, generator: torch.Generator
+) -> Iterator[Tensor]:
     """Images [batch_size, C, H, W] for ever, drawn in groups, which costs less a batch."""
     while True:
         images, _ = dataset.sample(GROUP * batch_size, generator)
-        yield from images.split(batch_size)
+        yield from as_images(images, model).split(batch_size)
 
 
 def _told_the_size(objective: Objective, dataset_size: int) -> Objective:

@@ -1,5 +1,6 @@
 """A training described by data: which images, which model, which objective, how long."""
 
+import inspect
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 
 from helpers import datasets, models, objectives
 from helpers.models import VAE
+from helpers.objectives import Objective
 from helpers.training.history import Record
 from helpers.training.loop import train
 
@@ -15,7 +17,11 @@ Recipe = dict[str, dict[str, Any]]
 
 
 def from_recipe(
-    recipe: Recipe, seed: int, progress: bool = True, checkpoint: Path | str | None = None
+    recipe: Recipe,
+    seed: int,
+    progress: bool = True,
+    checkpoint: Path | str | None = None,
+    dataset: Any = None,
 ) -> tuple[VAE, Record]:
     """The training that a recipe describes. The seed decides weights, batches and noise.
 
@@ -24,29 +30,66 @@ def from_recipe(
       "function"; in the objective a list of [step, value] pairs is a `piecewise_linear`. "training"
       has the arguments of `train`. Other entries, such as "setting", are notes of whoever wrote it.
     progress, checkpoint: as in `train`.
+    dataset: images of your own, as in `train`, for a recipe without "dataset".
     Returns (model, history).
-    Raises KeyboardInterrupt when it is interrupted, since what is left is not what the recipe
-    describes.
+    Raises ValueError for a recipe that does not say what to call, or not how; KeyboardInterrupt
+    when it is interrupted, since what is left is not what the recipe describes.
     """
-    dataset = _called(datasets, recipe["dataset"])
-    torch.manual_seed(seed)
-    model = _called(models, {"image_shape": dataset.image_shape, **recipe["model"]})
-    schedules = {
-        name: objectives.piecewise_linear(*value) if isinstance(value, list) else value
-        for name, value in recipe["objective"].items()
-    }
-    objective = _called(objectives, schedules)
-
+    images, model, objective = prepared(recipe, seed, dataset)
     training = recipe["training"]
     history = train(
-        model, dataset, objective, seed=seed, progress=progress, checkpoint=checkpoint, **training
+        model, images, objective, seed=seed, progress=progress, checkpoint=checkpoint, **training
     )
     if history["step"][-1:] != [training["steps"]]:
         raise KeyboardInterrupt
     return model, history
 
 
-def _called(module: ModuleType, call: dict[str, Any]) -> Any:
+def prepared(recipe: Recipe, seed: int, dataset: Any = None) -> tuple[Any, VAE, Objective]:
+    """The data set, the model with this seed's weights, and the objective of a recipe.
+
+    Raises ValueError for a recipe that does not say what to call, or not how.
+    """
+    missing = {"dataset", "model", "objective", "training"} - recipe.keys()
+    if dataset is not None:
+        missing -= {"dataset"}
+    if missing:
+        raise ValueError(
+            f"the recipe has no {' and no '.join(map(repr, sorted(missing)))}; images of your own "
+            "are given as the argument dataset"
+        )
+    if dataset is not None and "dataset" in recipe:
+        raise ValueError('there are two data sets: the recipe\'s "dataset" and the argument')
+    unknown = recipe["training"].keys() - inspect.signature(train).parameters.keys()
+    if "steps" not in recipe["training"] or unknown:
+        wrong = f"not {', '.join(sorted(unknown))}" if unknown else "and it lacks steps"
+        raise ValueError(f'the recipe\'s "training" has the arguments of train, {wrong}')
+
+    if dataset is None:
+        dataset = _called(datasets, "dataset", recipe["dataset"])
+    images = datasets.as_dataset(dataset)
+    if not hasattr(images, "image_shape"):
+        images.image_shape = tuple(images.sample(1, None)[0].shape[1:])
+
+    torch.manual_seed(seed)
+    model = _called(models, "model", {"image_shape": images.image_shape, **recipe["model"]})
+    schedules = {
+        name: objectives.piecewise_linear(*value) if isinstance(value, list) else value
+        for name, value in recipe["objective"].items()
+    }
+    return images, model, _called(objectives, "objective", schedules)
+
+
+def _called(module: ModuleType, entry: str, call: dict[str, Any]) -> Any:
     """What the function `call["function"]` of the module returns for the other entries."""
     arguments = {name: value for name, value in call.items() if name != "function"}
-    return getattr(module, call["function"])(**arguments)
+    name = call.get("function")
+    if not isinstance(name, str) or not hasattr(module, name):
+        raise ValueError(
+            f'the recipe\'s "{entry}" must name a function of {module.__name__} under "function", '
+            f"and has {name!r}"
+        )
+    try:
+        return getattr(module, name)(**arguments)
+    except TypeError as error:
+        raise ValueError(f'the recipe\'s "{entry}": {error}') from error
