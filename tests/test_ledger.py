@@ -227,9 +227,9 @@ doctor()
 
 
 def test_a_shadowing_file_is_met_by_the_setup_cell(tmp_path):
-    (tmp_path / "helpers.py").write_text("x = 1")
-    (tmp_path / "cell.py").write_text(SETUP)
+    (tmp_path / "helpers.py").write_text("x = 1", encoding="utf-8")
+    (tmp_path / "cell.py").write_text(SETUP, encoding="utf-8")
     command = [sys.executable, "cell.py"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert run.returncode == 1
     assert "not installed" in run.stderr

@@ -34,11 +34,11 @@ each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTE
 @pytest.fixture(scope="module")
 def project():
     """The table [project] of pyproject.toml."""
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_environment_yml_names_no_version_of_its_own(project):
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *conda, pip = environment["dependencies"]
 
     assert conda == ["python=3.11", "pip"]
@@ -48,14 +48,14 @@ def test_environment_yml_names_no_version_of_its_own(project):
 
 
 def test_a_release_has_one_version(project):
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    changelog = (ROOT / "CHANGELOG.md").read_text()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert citation["version"] == project["version"]
     assert re.search(r"^## (\d.*), ", changelog, re.MULTILINE)[1] == citation["version"]
 
 
 def test_every_dependency_has_its_reason():
-    lines = (ROOT / "pyproject.toml").read_text().splitlines()
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     listed = [line for line in lines if re.match(r'    "[\w-]+[=<>~]', line)]
     assert len(listed) >= 15
     assert all("  # " in line for line in listed)
@@ -63,9 +63,11 @@ def test_every_dependency_has_its_reason():
 
 def test_plain_make_prints_every_verb():
     make = ["make", "--no-print-directory"]
-    printed = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        make, cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
 
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     verbs = re.search(r"^\.PHONY: help (.*)$", makefile, re.MULTILINE)[1].split()
     assert [line.split()[1] for line in printed.splitlines()] == verbs
 
@@ -73,15 +75,15 @@ def test_plain_make_prints_every_verb():
 def test_a_python_without_venv_gets_a_sentence(tmp_path):
     # A Python that fails exactly where Debian's fails without its package python3-venv.
     fake = tmp_path / "python"
-    fake.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\n')
+    fake.write_text('#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; esac\n', encoding="utf-8")
     fake.chmod(0o755)
 
     # A project in which nothing is installed yet.
-    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     (tmp_path / "pyproject.toml").touch()
 
     make = ["make", "lab", f"PYTHON={fake}"]
-    run = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True)
+    run = subprocess.run(make, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert run.returncode != 0
     assert "apt install python3-venv" in run.stdout
 
@@ -93,7 +95,7 @@ def test_the_network_is_out_of_reach_here_and_in_kernels():
     # A kernel is a new process, which finds the block in its environment.
     script = f"import socket; socket.create_connection({address}, timeout=1)"
     command = [sys.executable, "-c", script]
-    run = subprocess.run(command, capture_output=True, text=True, env=os.environ)
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ)
     assert "may not use the network" in run.stderr
 
     with pytest.raises(OSError, match="may not use the network"):
@@ -105,7 +107,7 @@ def test_the_network_is_out_of_reach_here_and_in_kernels():
 
 
 def test_the_readme_lists_every_notebook_with_its_question_its_minutes_and_its_equations():
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     row = r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| (\d+) \| (\S+) \| (\S+) \|$"
     rows = re.findall(row, readme, re.MULTILINE)
     assert [path for _, path, *_ in rows] == list(NOTEBOOKS)

@@ -255,7 +255,7 @@ def test_a_file_that_the_index_beside_it_does_not_tell_of_is_refused(tmp_path):
     training.save(path, small_model(), {})
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     index = {"small": {"sha256": sha256}, "other": {}}
-    (tmp_path / "results.json").write_text(json.dumps(index))
+    (tmp_path / "results.json").write_text(json.dumps(index), encoding="utf-8")
     training.load(path)
 
     # A sound file, but of another model.
@@ -429,7 +429,7 @@ def test_a_sweep_has_a_row_for_each_run_in_the_order_of_the_grid(table):
     runs = [(row["name"], row["seed"]) for row in rows]
     assert runs == [("vae", 0), ("vae", 1), ("beta", 0), ("beta", 1)]
     assert len({row["loss"] for row in rows}) == 4
-    assert [json.loads(line) for line in table.read_text().splitlines()] == rows
+    assert [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()] == rows
 
     # A row tells of the training that its recipe and its seed describe.
     _, history = training.from_recipe(RECIPES["beta"], 1, progress=False)
@@ -464,7 +464,7 @@ def test_a_run_that_fails_leaves_the_others(table, capsys):
     assert "error" in rows[0]
     assert "broken, seed 0: " in capsys.readouterr().out
     assert all(row["loss"] > 0 for row in rows[1:])
-    assert len(table.read_text().splitlines()) == 2
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 2
 
 
 def dies_once(model, history):

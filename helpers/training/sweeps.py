@@ -63,7 +63,7 @@ class _Table:
         self.recipes = recipes
         self.rows: dict[Run, Row] = {}
         if path.exists():
-            for row in map(json.loads, path.read_text().splitlines()):
+            for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
                 if row["recipe"] == recipes.get(row["name"]):
                     self.rows[row["name"], row["seed"]] = row
 
@@ -73,7 +73,7 @@ class _Table:
         if "error" in row:
             print(f"{row['name']}, seed {row['seed']}: {row['error']}")
         else:
-            with self.path.open("a") as file:
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
     def checkpoint(self, name: str, seed: int) -> Path:
