@@ -14,6 +14,7 @@ import safetensors.torch
 import torch
 
 from helpers import datasets, models, objectives, training
+from helpers.training import files
 from helpers.training.loop import cosine_decay
 
 
@@ -266,6 +267,16 @@ def test_a_file_that_the_index_beside_it_does_not_tell_of_is_refused(tmp_path):
     # The index does not know this one.
     training.save(tmp_path / "mine.safetensors", small_model(), {})
     training.load(tmp_path / "mine.safetensors")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+def test_a_file_that_was_read_is_not_mapped(tmp_path):
+    # Windows does not replace a file that is mapped, as a checkpoint is by the next one.
+    path = tmp_path / "m.safetensors"
+    training.save(path, small_model(), {})
+    _, tensors = files.read(path, "")
+    assert tensors
+    assert str(path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
 
 
 # Recipes
