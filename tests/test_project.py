@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import tomllib
+import types
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -178,6 +180,48 @@ def test_the_readme_lists_every_notebook_with_its_question_its_minutes_and_its_e
         found = run_notebooks.counts(notebook)
         assert verified == (f"{found.hold}/{found.equations}" if found.equations else "–")
         assert caught == (f"{found.caught}/{found.near_misses}" if found.near_misses else "–")
+
+
+@pytest.mark.skipif(
+    not (shutil.which("git") and (ROOT / ".git").exists()), reason="there is nothing to clone"
+)
+def test_the_lines_for_colab_work_in_a_kernel_that_runs_already(tmp_path, monkeypatch):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.search(r"^On Colab, .*?```\n(.*?)\n```", readme, re.DOTALL | re.MULTILINE)[1]
+    clone, install, enter = lines.split("\n")
+    assert install == "%pip install -q -e course"
+
+    # What is installed for these tests already needs no network. The kernel must not find the
+    # package in another way than on Colab, where the path begins with nothing of ours.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "offline"))
+    clone = clone.replace("ADDRESS", f"'{ROOT.as_posix()}'")
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(f"{clone}\n{enter}")])
+    ask = "import helpers; _answer = [helpers.__file__, str(helpers.DATA / 'vae.safetensors')]"
+    _, answer = run_notebooks.execute(notebook, tmp_path, ask)
+
+    course = (tmp_path / "course").resolve()
+    assert [Path(found) for found in answer] == [
+        course / "helpers" / "__init__.py",
+        course / "data" / "vae.safetensors",
+    ]
+    assert Path(answer[1]).is_file()
+
+
+def test_the_workflow_runs_what_make_test_runs(project):
+    workflow = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))
+    (job,) = workflow["jobs"].values()
+    matrix = job["strategy"]["matrix"]
+    assert [name.split("-")[0] for name in matrix["system"]] == ["ubuntu", "macos", "windows"]
+    assert all(SpecifierSet(project["requires-python"]).contains(v) for v in matrix["python"])
+
+    # On Windows there may be no make. No step knows a secret, and none is forgiven.
+    steps = [step["run"] for step in job["steps"] if "run" in step]
+    install = 'python -m pip install -c constraints.txt -e ".[test]"'
+    assert steps == [install, "python -m pytest"]
+    text = (ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8")
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "secrets" not in text
+    assert "continue-on-error" not in text
 
 
 # Texts are UTF-8, whatever the system's own encoding is
@@ -406,6 +450,23 @@ def test_calls_are_found_in_the_order_of_their_names_however_they_are_written():
 def test_a_tag_that_no_reader_could_look_up_is_refused(call):
     with pytest.raises(ValueError, match="literal string"):
         run_notebooks.verified(notebook_of(call))
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_the_peak_of_memory_is_asked_in_the_way_of_the_system(system, monkeypatch):
+    counted = 2_500_000 if system == "linux" else 2_500_000_000
+    used = types.SimpleNamespace(ru_maxrss=counted, peak_wset=counted)
+    posix = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: used)
+    process = types.SimpleNamespace(memory_info=lambda: used)
+    psutil = types.SimpleNamespace(Process=lambda: process)
+
+    # On Windows there is no `resource`, elsewhere no need of psutil.
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setitem(sys.modules, "resource", None if system == "win32" else posix)
+    monkeypatch.setitem(sys.modules, "psutil", psutil if system == "win32" else None)
+    names = {}
+    exec(run_notebooks.PEAK_MEMORY, names)
+    assert names["_answer"] == 2.5
 
 
 def test_a_cell_that_is_no_python_is_named():
