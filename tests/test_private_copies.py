@@ -14,6 +14,7 @@ import run_notebooks
 from helpers.tools import private_copies
 from helpers.tools.private_copies import RECORD
 from run_notebooks import ROOT
+from test_project import needs_make
 
 FILES = ["00_first.ipynb", "01_second.ipynb", "homework/hw1.ipynb", "picture.png"]
 
@@ -130,7 +131,9 @@ def test_a_copy_that_was_deleted_comes_back_fresh(originals, mine, update):
     assert set(contents(mine)) == set(FILES)
 
 
-@pytest.mark.parametrize("record", [None, "", '{"00_first.ipynb": "1f', "[]", "\x00"])
+@pytest.mark.parametrize(
+    "record", [None, "", '{"00_first.ipynb": "1f', '["00_first.ipynb"]', "17", "\x00"]
+)
 def test_without_a_record_what_differs_is_named_once_and_stays(record, originals, mine, update):
     update()
     write(mine / "00_first.ipynb", "my answers")
@@ -261,7 +264,7 @@ def test_where_there_are_no_originals_the_command_says_so(tmp_path):
         private_copies.first(tmp_path, tmp_path)
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
+@needs_make
 def test_make_lab_opens_what_the_command_prints_last(tmp_path):
     # A project whose Python and JupyterLab only say what they were asked.
     shutil.copy(ROOT / "Makefile", tmp_path)
