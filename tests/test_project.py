@@ -102,6 +102,11 @@ def test_a_newer_python_and_another_torch_will_do(project):
     assert SpecifierSet(project["requires-python"]).contains("3.13.5")
 
 
+def test_the_readme_names_the_torch_that_is_installed(constraints):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"torch (\d+\.\d+\.\d+)", readme) == [constraints["torch"]]
+
+
 def test_make_installs_the_tested_versions():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     installs = [line for line in makefile.splitlines() if "pip install" in line]
