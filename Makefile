@@ -1,14 +1,17 @@
 # One verb, one line of help: plain `make` prints them.
 PYTHON ?= python3
 LAB_FLAGS ?=
+# Where `make lab` keeps the copies that it opens; `make lab FOLDER=notebooks` opens the originals.
+FOLDER ?= my
+# The versions that are installed; `make CONSTRAINTS= …` lets pip choose.
+CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
-NOTEBOOK := $(firstword $(wildcard notebooks/00_*.ipynb notebooks/*.ipynb))
 
 .DEFAULT_GOAL := help
 .PHONY: help lab lint test test-all run bench weights homework slides clean
 
 help:
-	@echo "make lab      install into .venv if need be, and open JupyterLab on the first notebook"
+	@echo "make lab      install into .venv if need be, and open JupyterLab on your own copies of the notebooks, in my/"
 	@echo "make lint     a few seconds: ruff reads all code, notebooks too, and mypy the types of helpers/"
 	@echo "make test     install, then run all tests: the helpers, and every notebook against its saved outputs"
 	@echo "make test-all the same, a whole run of nbgrader over the homework (0.5 GB), and every notebook in Chromium if there is one"
@@ -20,7 +23,9 @@ help:
 	@echo "make clean    remove .venv"
 
 lab: .venv/lab.done
-	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(LAB_FLAGS) $(NOTEBOOK)
+	@said="$$($(BIN)/python -m helpers.tools.private_copies "$(FOLDER)")" || exit 1; \
+	printf '%s\n' "$$said" | sed '$$d'; \
+	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1 $(LAB_FLAGS) "$$(printf '%s\n' "$$said" | tail -n 1)"
 
 lint: .venv/lint.done
 	$(BIN)/ruff format --check --quiet .
@@ -54,13 +59,13 @@ slides: .venv/slides.done
 clean:
 	rm -rf .venv
 
-.venv/lab.done: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+.venv/lab.done: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e .
 	@touch $@
 
 # Everything else that is installed is an extra of pyproject.toml: test, lint, teach, browser, slides.
-.venv/%.done: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+.venv/%.done: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[$*]'
 	@touch $@ .venv/lab.done
 
 .venv/bin/python:

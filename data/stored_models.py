@@ -25,7 +25,7 @@ Run = tuple[str, int]  # the name of a recipe, and a seed
 def read_index(folder: Path = FOLDER) -> Index:
     """What results.json says, or nothing where there is none."""
     path = folder / "results.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def missing_runs(recipes: dict[str, Recipe], seeds: Iterable[int], index: Index) -> list[Run]:
@@ -90,5 +90,5 @@ def _has_recipe(index: Index, name: str, recipe: Recipe) -> bool:
 def _write_index(index: Index, folder: Path) -> None:
     """Replace results.json, which so is whole at any moment."""
     partial = folder / "results.partial"
-    partial.write_text(json.dumps(index, indent=1))
+    partial.write_text(json.dumps(index, indent=1), encoding="utf-8")
     partial.replace(folder / "results.json")

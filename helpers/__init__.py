@@ -7,7 +7,7 @@ import os
 # before torch is loaded.
 os.environ.setdefault("GOMP_SPINCOUNT", "500")
 
-from helpers.installation import doctor  # noqa: E402
+from helpers.installation import DATA, doctor  # noqa: E402
 from helpers.ledger import claim, claims, verify  # noqa: E402
 
-__all__ = ["claim", "claims", "doctor", "verify"]
+__all__ = ["DATA", "claim", "claims", "doctor", "verify"]

@@ -1,4 +1,4 @@
-"""What is wrong with this installation, in words, and what to do about it."""
+"""Where the data lie, and what is wrong with this installation, in words and with the remedy."""
 
 import os
 import sys
@@ -7,6 +7,9 @@ from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
+
+# The folder of the trained weights and tables: beside the package, wherever a notebook runs.
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 DISTRIBUTION = "disentangling-vaes"
 REPAIR = (
@@ -41,17 +44,20 @@ def problems(
     """
     if requirements is None:
         requirements = _own_requirements()
-    if folder is None:
-        folder = Path.cwd()
     if server is None:
         server = _server_environment()
-
-    # Three kinds of fault: packages, files beside the notebook, and a server from elsewhere.
-    return [
+    found = [
         *_package_problems(requirements),
-        *_shadow_problems(Path(folder)),
+        *_data_problems(DATA),
         *_server_problems(server),
     ]
+
+    # A folder that was moved or deleted while its notebook was running is nowhere.
+    try:
+        folder = Path.cwd() if folder is None else Path(folder)
+    except FileNotFoundError:
+        return [*found, "The folder of this notebook is gone: open the notebook where it is now."]
+    return [*found, *_clone_problems(folder), *_shadow_problems(folder)]
 
 
 def _own_requirements() -> list[str] | None:
@@ -87,12 +93,49 @@ def _package_problems(requirements: Iterable[str] | None) -> Iterator[str]:
             )
 
 
+def _data_problems(data: Path) -> Iterator[str]:
+    """A package that was copied away from its project finds no trained weights beside it."""
+    if not data.is_dir():
+        yield (
+            f"There is no folder {data}, from which the notebooks read trained weights and tables: "
+            "install with `pip install -e .` in the project's folder, so that the package stays "
+            "beside its data, and restart the kernel."
+        )
+
+
+def _clone_problems(folder: Path) -> Iterator[str]:
+    """A notebook in one copy of the project that imports the package of another."""
+    tree = _nearest_project(folder.absolute())
+
+    # Two paths may lead to one package, through a link.
+    imported = Path(__file__).parent
+    if tree is not None and not (tree / "helpers").samefile(imported):
+        yield (
+            f"This notebook runs in {tree}, which has a package helpers of its own, but what it "
+            f"imports is that in {imported.parent}: close JupyterLab and run `make lab` in {tree} "
+            "(or, with your own environment, `pip install -e .` there)."
+        )
+
+
+def _nearest_project(folder: Path) -> Path | None:
+    """The copy of the project in which a folder lies; None if it lies in none."""
+    # A folder helpers beside the notebook alone is no project: it hides one.
+    for tree in (folder, *folder.parents):
+        inside = tree != folder or os.path.isfile(tree / "pyproject.toml")
+        if inside and os.path.isfile(tree / "helpers" / "__init__.py"):
+            return tree
+    return None
+
+
 def _shadow_problems(folder: Path) -> Iterator[str]:
     """Files beside the notebook that would be imported in place of a package."""
     package = Path(__file__).parent
+    project = _nearest_project(folder.absolute())
     for name in ("helpers.py", "helpers"):
         found = folder / name
-        if found.exists() and found.resolve() != package:
+        if name == "helpers" and project == folder.absolute():
+            continue  # the package of another copy, of which another sentence tells
+        if found.exists() and not found.samefile(package):
             yield (
                 f"{found} has the same name as this series' package and can be imported in its "
                 "place: rename it and restart the kernel."

@@ -27,11 +27,16 @@ CELL_SECONDS = 900
 MOST = {"seconds": 60, "peak GB": 1.5, "MB saved": 1.0, "lines": 25}
 MOST_SECONDS = {"04_training": 120, "05_generating": 120}  # these two train
 
-# macOS counts the peak in bytes, Linux in kilobytes.
+# macOS counts the peak in bytes, Linux in kilobytes; Windows has a counter of its own.
 PEAK_MEMORY = """
-import resource as _resource, sys as _sys
-_bytes = 1 if _sys.platform == "darwin" else 1_000
-_answer = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss * _bytes / 1e9
+import sys as _sys
+if _sys.platform == "win32":
+    import psutil as _psutil
+    _answer = _psutil.Process().memory_info().peak_wset / 1e9
+else:
+    import resource as _resource
+    _bytes = 1 if _sys.platform == "darwin" else 1_000
+    _answer = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss * _bytes / 1e9
 """
 
 

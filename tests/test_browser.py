@@ -166,9 +166,11 @@ def start_jupyterlab(folder: Path, port: int, token: str) -> subprocess.Popen:
     # Otherwise a pop-up asks whether it may fetch the news.
     apputils = folder / "settings" / "@jupyterlab" / "apputils-extension"
     apputils.mkdir(parents=True)
-    (apputils / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    (apputils / "notification.jupyterlab-settings").write_text(
+        '{"fetchNews": "false"}', encoding="utf-8"
+    )
 
-    with (folder / "lab.log").open("w") as log:
+    with (folder / "lab.log").open("w", encoding="utf-8") as log:
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
@@ -181,7 +183,7 @@ def wait_for(server: subprocess.Popen, address: str, log: Path) -> None:
             return
         except urllib.error.URLError:
             running = server.poll() is None and time.monotonic() < end
-            assert running, f"JupyterLab did not start: {log.read_text()}"
+            assert running, f"JupyterLab did not start: {log.read_text(encoding='utf-8')}"
             time.sleep(0.1)
 
 

@@ -37,7 +37,7 @@ Rows = list[dict[str, Any]]
 
 def rows_of(path: Path) -> Rows:
     """The rows of a table that `sweep` wrote."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 SWEEP = rows_of(make_sweep.TABLE)
@@ -203,10 +203,10 @@ def test_a_setting_is_what_the_recipe_beside_it_does(table, recipes, seeds, runs
 @each_table
 def test_make_weights_would_add_nothing_to_a_table(table, recipes, seeds, runs, tmp_path):
     path = tmp_path / "table.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in table))
+    path.write_text("".join(json.dumps(row) + "\n" for row in table), encoding="utf-8")
     found = training.sweep(recipes, list(seeds), path, score=no_run, jobs=1, progress=False)
     assert len(found) == runs
-    assert path.read_text().count("\n") == runs
+    assert path.read_text(encoding="utf-8").count("\n") == runs
 
 
 def no_run(model: VAE, history: dict[str, list]) -> dict[str, float]:

@@ -57,7 +57,7 @@ def nbgrader(folder: Path, *arguments: str) -> None:
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"},
     )
     assert run.returncode == 0, run.stdout + run.stderr
@@ -124,7 +124,7 @@ def hide_the_package(folder: Path) -> None:
     fake = folder / "helpers"
     fake.mkdir()
     for file, text in FAKE_PACKAGE.items():
-        (fake / file).write_text(text)
+        (fake / file).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +165,7 @@ def course(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("name", HOMEWORKS)
 def test_the_released_notebook_holds_no_answer_and_no_hidden_input(course, name):
-    released = (course / "release" / name / f"{name}.ipynb").read_text()
+    released = (course / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
 
     for secret in ("HIDDEN TESTS", "BEGIN SOLUTION", "Rubric", "for _seed in"):
         assert secret not in released
@@ -237,7 +237,9 @@ def test_the_answer_in_words_waits_for_a_reader(course):
 
 def test_the_feedback_names_what_failed(course):
     def page(student: str) -> str:
-        return (course / "feedback" / student / "hw1_elbo" / "hw1_elbo.html").read_text()
+        return (course / "feedback" / student / "hw1_elbo" / "hw1_elbo.html").read_text(
+            encoding="utf-8"
+        )
 
     misconception = "the mean over the latents was taken where independent latents add up"
     assert misconception in page("partly")
@@ -248,6 +250,6 @@ def test_the_feedback_names_what_failed(course):
 
 
 def test_the_marks_are_exported(course):
-    table = (course / "grades.csv").read_text()
+    table = (course / "grades.csv").read_text(encoding="utf-8")
     assert "hw1_elbo" in table
     assert "tampered" in table

@@ -172,9 +172,9 @@ def source_in(course: Path, name: str) -> NotebookNode:
 
 
 def test_a_course_that_is_made_again_keeps_its_hidden_inputs(course):
-    before = (course / "seeds.json").read_text()
+    before = (course / "seeds.json").read_text(encoding="utf-8")
     lecturer_copies.write(course)
-    assert (course / "seeds.json").read_text() == before
+    assert (course / "seeds.json").read_text(encoding="utf-8") == before
 
     # Every exercise has three, and no two are the same.
     seeds = json.loads(before)

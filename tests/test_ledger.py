@@ -1,12 +1,16 @@
 import math
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import helpers
 from helpers import installation, ledger, tables
+from run_notebooks import ROOT
 
 # Equations and claims
 
@@ -204,6 +208,95 @@ def test_doctor_names_a_lab_in_another_environment(tmp_path):
     assert installation.problems([], tmp_path, server=sys.prefix) == []
 
 
+def project(folder: Path) -> Path:
+    """A folder that looks like a copy of this project."""
+    (folder / "helpers").mkdir(parents=True)
+    (folder / "helpers" / "__init__.py").touch()
+    (folder / "pyproject.toml").touch()
+    (folder / "notebooks" / "homework").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("where", [".", "notebooks", "notebooks/homework", "data"])
+def test_doctor_names_both_folders_of_two_clones(where, tmp_path):
+    other = project(tmp_path / "last year's köpfe")
+    (found,) = installation.problems([], other / where, server=sys.prefix)
+    assert f"runs in {other}," in found
+    assert f"that in {ROOT}:" in found
+    assert "`make lab` in" in found
+    assert "pip install -e" in found
+
+
+@pytest.mark.parametrize("where", [".", "notebooks", "notebooks/homework", "my", "data", "tests"])
+def test_doctor_is_silent_wherever_in_its_own_project_a_kernel_runs(where):
+    assert installation.problems([], ROOT / where, server=sys.prefix) == []
+
+
+def test_doctor_asks_the_nearest_of_nested_projects(tmp_path):
+    inner = project(project(tmp_path / "outer") / "notebooks" / "inner")
+    (found,) = installation.problems([], inner / "notebooks", server=sys.prefix)
+    assert f"runs in {inner}," in found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets not everybody make links")
+def test_doctor_follows_links(tmp_path):
+    # The whole project, or its package alone, by another name: the same files, so all is well.
+    (tmp_path / "link").symlink_to(ROOT)
+    assert installation.problems([], tmp_path / "link" / "notebooks", server=sys.prefix) == []
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "helpers").symlink_to(ROOT / "helpers")
+    assert installation.problems([], tmp_path / "own", server=sys.prefix) == []
+
+    # A link that leads nowhere is no package.
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "helpers").symlink_to(tmp_path / "gone")
+    assert installation.problems([], tmp_path / "torn", server=sys.prefix) == []
+
+
+def test_a_package_beside_the_notebook_alone_is_a_file_that_hides_ours(tmp_path):
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers" / "__init__.py").touch()
+    (found,) = installation.problems([], tmp_path, server=sys.prefix)
+    assert "has the same name" in found
+
+
+def test_doctor_names_a_folder_that_is_gone(tmp_path, monkeypatch):
+    def gone():
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "cwd", gone)
+    (found,) = installation.problems([], server=sys.prefix)
+    assert "is gone" in found
+
+
+def test_doctor_names_a_package_without_its_data(tmp_path, monkeypatch):
+    monkeypatch.setattr(installation, "DATA", tmp_path / "data")
+    (found,) = installation.problems([], tmp_path, server=sys.prefix)
+    assert str(tmp_path / "data") in found
+    assert "pip install -e" in found
+    (tmp_path / "data").mkdir()
+    assert installation.problems([], tmp_path, server=sys.prefix) == []
+
+
+def test_the_data_are_found_from_every_folder(tmp_path):
+    assert ROOT / "data" == helpers.DATA
+    code = "import helpers; print((helpers.DATA / 'vae.safetensors').is_file())"
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for folder in (tmp_path, ROOT, ROOT / "notebooks" / "homework"):
+        run = subprocess.run(
+            command, cwd=folder, capture_output=True, encoding="utf-8", env=environment
+        )
+        assert run.stdout == "True\n", run.stderr
+
+    # From the folder of the package, by a relative path.
+    environment["PYTHONPATH"] = os.pardir
+    run = subprocess.run(
+        command, cwd=ROOT / "tests", capture_output=True, encoding="utf-8", env=environment
+    )
+    assert run.stdout == "True\n", run.stderr
+
+
 @pytest.mark.parametrize("parent", [None, "no number", "999999999"])
 def test_doctor_is_silent_where_no_lab_can_be_seen(parent, monkeypatch, tmp_path):
     monkeypatch.delenv("JPY_PARENT_PID", raising=False)
@@ -227,9 +320,9 @@ doctor()
 
 
 def test_a_shadowing_file_is_met_by_the_setup_cell(tmp_path):
-    (tmp_path / "helpers.py").write_text("x = 1")
-    (tmp_path / "cell.py").write_text(SETUP)
+    (tmp_path / "helpers.py").write_text("x = 1", encoding="utf-8")
+    (tmp_path / "cell.py").write_text(SETUP, encoding="utf-8")
     command = [sys.executable, "cell.py"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
     assert run.returncode == 1
     assert "not installed" in run.stderr

@@ -111,7 +111,7 @@ def sources():
     return {
         **{path: text_of(notebook) for path, notebook in NOTEBOOKS.items()},
         **{path: text for path, text in PAGES.items() if path != REFERENCES},
-        **{path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in modules},
+        **{path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in modules},
     }
 
 

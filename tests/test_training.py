@@ -16,7 +16,7 @@ import safetensors.torch
 import torch
 
 from helpers import datasets, models, objectives, training
-from helpers.training import sweeps
+from helpers.training import files, sweeps
 from helpers.training.loop import cosine_decay
 
 
@@ -258,7 +258,7 @@ def test_a_file_that_the_index_beside_it_does_not_tell_of_is_refused(tmp_path):
     training.save(path, small_model(), {})
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     index = {"small": {"sha256": sha256}, "other": {}}
-    (tmp_path / "results.json").write_text(json.dumps(index))
+    (tmp_path / "results.json").write_text(json.dumps(index), encoding="utf-8")
     training.load(path)
 
     # A sound file, but of another model.
@@ -269,6 +269,16 @@ def test_a_file_that_the_index_beside_it_does_not_tell_of_is_refused(tmp_path):
     # The index does not know this one.
     training.save(tmp_path / "mine.safetensors", small_model(), {})
     training.load(tmp_path / "mine.safetensors")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells what is mapped")
+def test_a_file_that_was_read_is_not_mapped(tmp_path):
+    # Windows does not replace a file that is mapped, as a checkpoint is by the next one.
+    path = tmp_path / "m.safetensors"
+    training.save(path, small_model(), {})
+    _, tensors = files.read(path, "")
+    assert tensors
+    assert str(path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
 
 
 # Recipes
@@ -432,7 +442,7 @@ def test_a_sweep_has_a_row_for_each_run_in_the_order_of_the_grid(table):
     runs = [(row["name"], row["seed"]) for row in rows]
     assert runs == [("vae", 0), ("vae", 1), ("beta", 0), ("beta", 1)]
     assert len({row["loss"] for row in rows}) == 4
-    assert [json.loads(line) for line in table.read_text().splitlines()] == rows
+    assert [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()] == rows
 
     # A row tells of the training that its recipe and its seed describe.
     _, history = training.from_recipe(RECIPES["beta"], 1, progress=False)
@@ -467,7 +477,7 @@ def test_a_run_that_fails_leaves_the_others(table, capsys):
     assert "error" in rows[0]
     assert "broken, seed 0: " in capsys.readouterr().out
     assert all(row["loss"] > 0 for row in rows[1:])
-    assert len(table.read_text().splitlines()) == 2
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 2
 
 
 def of_all_kinds(model, history):

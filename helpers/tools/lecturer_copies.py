@@ -315,7 +315,7 @@ def write(folder: Path | str) -> int:
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     seeds = _seeds(folder / "seeds.json")
-    (folder / "nbgrader_config.py").write_text(CONFIG)
+    (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
 
     # nbgrader looks for a notebook in a folder of its own name.
     (folder / "solutions").mkdir(exist_ok=True)
@@ -331,12 +331,12 @@ def write(folder: Path | str) -> int:
 
 def _seeds(path: Path) -> dict[str, list[int]]:
     """The seeds in a file, by the exercise's id; what it lacks is drawn and written there."""
-    seeds = json.loads(path.read_text()) if path.exists() else {}
+    seeds = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for exercise in homework.exercises():
         if exercise.id not in seeds:
             seeds[exercise.id] = [secrets.randbelow(10**9) for _ in range(HIDDEN)]
 
-    path.write_text(json.dumps(seeds, indent=1))
+    path.write_text(json.dumps(seeds, indent=1), encoding="utf-8")
     return seeds
 
 

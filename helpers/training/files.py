@@ -68,7 +68,9 @@ def read(path: Path | str, remedy: str) -> tuple[dict[str, Any], dict[str, Tenso
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             texts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # What comes out is the file itself, mapped into memory, and Windows does not replace a
+            # file that is mapped; so these are copies.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise ValueError(
             f"{path} is damaged or not a safetensors file ({error}); {remedy}"
@@ -88,7 +90,7 @@ def _check_index(path: Path, remedy: str) -> None:
     index = path.with_name("results.json")
     if not index.is_file():
         return
-    expected = json.loads(index.read_text()).get(path.stem, {}).get("sha256")
+    expected = json.loads(index.read_text(encoding="utf-8")).get(path.stem, {}).get("sha256")
     if expected not in (None, hashlib.sha256(path.read_bytes()).hexdigest()):
         raise ValueError(
             f"{path} is not the file that {index} tells of: its SHA-256 is another; {remedy}"
