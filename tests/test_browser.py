@@ -193,10 +193,8 @@ def lab(tmp_path):
     servers = []
 
     def start(name: str) -> tuple[NotebookNode, str]:
-        # A folder like the project's: the notebook in its place, and the data beside it.
         path = tmp_path / "notebooks" / name
         path.parent.mkdir(parents=True)
-        (tmp_path / "data").symlink_to(ROOT / "data")
         notebook = nbformat.read(ROOT / "notebooks" / name, as_version=4)
         nbformat.write(as_if_never_run(notebook), path)
 

@@ -13,6 +13,9 @@ import torch
 from helpers import datasets, metrics, models, objectives, plots, training
 from second_device import second_device
 
+# A tensor of the stand-in does hold numbers.
+pytestmark = pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+
 GPU = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None
 
 

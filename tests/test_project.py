@@ -233,8 +233,6 @@ def test_the_workflow_runs_what_make_test_runs(project):
 
 # Texts are UTF-8, whatever the system's own encoding is
 
-NOTEBOOKS_TOO = False  # whether their cells are asked, too
-
 # Where the mode and the encoding stand, if they have no names.
 OPENERS = {
     "open": (1, 3),
@@ -304,7 +302,6 @@ def test_programs_say_in_which_encoding_text_is(name):
 
 
 @each_notebook
-@pytest.mark.skipif(not NOTEBOOKS_TOO, reason="programs alone are asked")
 def test_notebooks_say_in_which_encoding_text_is(notebook):
     for cell in code_cells(notebook):
         assert open_encodings(run_notebooks.parsed(cell.source, "the cell")) == []

@@ -217,7 +217,7 @@ class _Items(Dataset):
         """The images [B, C, H, W] with these numbers, and no factors [B, 0]."""
         chosen = [self.items[int(number)] for number in as_index(index)]
         first = [item[0] if isinstance(item, tuple | list) else item for item in chosen]
-        tensors = [torch.as_tensor(np.array(image)) for image in first]
+        tensors = [torch.tensor(np.asarray(image)) for image in first]
         shapes = {tuple(tensor.shape) for tensor in tensors}
         if len(shapes) > 1:
             raise ValueError(
