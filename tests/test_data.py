@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import t as student_t
 
 import make_generators
 import make_long
@@ -156,6 +158,35 @@ def test_an_unknown_gap_is_refused():
     table = torch.zeros(4, 2)
     with pytest.raises(ValueError, match='"mig" or "posterior_mig"'):
         scores(table, table, table.long(), KINDS["sprites"], gap="MIG")
+
+
+# What the texts say of all seeds; it can only change with the tables
+
+
+def over_seeds(name: str, score: str) -> np.ndarray:
+    """A score of each of its five runs."""
+    return np.array([run[score] for run in INDEX[name]["runs"].values()])
+
+
+def lowest_expected(values: np.ndarray) -> float:
+    """The lower end of the 95 % prediction interval for one run more."""
+    reach = student_t.ppf(0.975, len(values) - 1) * np.sqrt(1 + 1 / len(values))
+    return values.mean() - reach * values.std(ddof=1)
+
+
+def test_the_path_and_not_the_weight_makes_the_gap():
+    assert over_seeds("beta_tcvae_annealed", "mig").mean() >= 0.37
+    assert over_seeds("vae", "mig").mean() <= 0.25
+    assert lowest_expected(over_seeds("beta_tcvae_annealed", "mig")) >= 0.4
+    assert over_seeds("beta_vae_long", "posterior_mig_four").mean() >= 0.38
+
+
+def test_the_swap_works_for_the_schedule_and_not_for_a_constant_weight():
+    swap = {name: over_seeds(name, "swap") for name in make_generators.FRUIT_RECIPES}
+    assert lowest_expected(swap["fruits_beta_tcvae_annealed"]) >= 0.45
+    assert (swap["fruits_beta_vae"] - swap["fruits_vae"]).mean() <= 0
+    assert (swap["fruits_beta_tcvae_annealed"] - swap["fruits_beta_vae_annealed"]).min() >= 0
+    assert over_seeds("fruits_adversarial", "posterior_mig").max() <= 0.1
 
 
 # The tables of the sweep
