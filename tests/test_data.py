@@ -66,6 +66,18 @@ def first_run(name: str) -> dict[str, Any]:
     return INDEX[name]["runs"][str(SEEDS[0])]
 
 
+def test_runs_that_were_trained_once_more_are_the_same_runs():
+    tables = {"sweep": SWEEP, "replication": REPLICATION}
+    first = {(table, r["name"], r["seed"]): r for table, rows in tables.items() for r in rows}
+    for again in rows_of(DATA / "importance.jsonl"):
+        run = first[again["table"], again["name"], again["seed"]]
+        assert (again["mig"], again["posterior_mig"]) == (run["mig"], run["posterior_mig"])
+
+        # Shape has three targets and orientation two.
+        shapes = [np.shape(weights) for weights in again["lasso"]]
+        assert shapes == [(6, targets) for targets in (3, 1, 2, 1, 1)]
+
+
 # The index and the weights
 
 
