@@ -42,7 +42,7 @@ FAKE_PACKAGE = {
     "__init__.py": """import os, sys
 __path__ += [p + "/helpers" for p in sys.path if os.path.exists(p + "/helpers/ledger.py")]
 from helpers.installation import doctor
-from helpers.ledger import claim, verify""",
+from helpers.ledger import claim, claims, verify""",
     "homework.py": """def require(*arguments, **options):
     return arguments[-1]
 check = panel = quiz = yours_or_reference = require""",

@@ -19,7 +19,7 @@ from torch import Tensor
 Table = ArrayLike | Tensor | Mapping[str, Any] | Any
 
 ROWS_OF_A_CLASS = 5  # numbers with a fraction are classes where so many rows share one on average
-IDENTIFIERS = 50  # as many rows that all differ tell images apart instead of describing them
+IDENTIFIERS = 50  # as many names that all differ tell images apart instead of describing them
 CUT_IT = (
     "Cut it, for example with np.digitize(g, np.quantile(g, [0.2, 0.4, 0.6, 0.8])), and report "
     "how; or take metrics.dci, which predicts numbers as they are"
@@ -53,7 +53,7 @@ class Labels:
                 f"how finely it is cut into classes. {CUT_IT}"
             )
         classes = renumbered(self.values)
-        if len(classes) >= IDENTIFIERS and classes.max() + 1 == len(classes):
+        if self.are_names and len(classes) >= IDENTIFIERS and classes.max() + 1 == len(classes):
             raise ValueError(
                 f"{self.called} has another value in each of the {len(classes):,} rows: it tells "
                 "the images apart and describes nothing that they share; leave its column out"
