@@ -1,6 +1,7 @@
 """Which cell of a notebook becomes which slide."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from html import escape
 
@@ -436,7 +437,7 @@ class Deck:
         if lines[0] == CLAIMS:
             self.last.notes.append("\n".join(f"- {line}" for line in lines[2:]))
         else:
-            self.table(lines)
+            self.table([*textwrap.wrap(lines[0], PRINTED_LETTERS), *lines[1:]])
 
     def ask(self, question: str, options: list[tuple[str, str]]) -> None:
         """Put a question below its section's heading if little else stands there, else alone."""
