@@ -433,11 +433,16 @@ class Deck:
                 self.table(lines)
 
     def html_table(self, lines: list[str]) -> None:
-        """Put a table on a slide, by its plain text; claims are for the speaker alone."""
-        if lines[0] == CLAIMS:
+        """Put a table on a slide, by its plain text; claims are for the speaker alone.
+
+        So is a table whose rows or whose caption are too long for a slide.
+        """
+        caption = textwrap.wrap(lines[0], PRINTED_LETTERS)
+        too_large = max(map(len, lines[1:])) > PRINTED_LETTERS or len(caption) > 2
+        if lines[0] == CLAIMS or too_large:
             self.last.notes.append("\n".join(f"- {line}" for line in lines[2:]))
         else:
-            self.table([*textwrap.wrap(lines[0], PRINTED_LETTERS), *lines[1:]])
+            self.table([*caption, *lines[1:]])
 
     def ask(self, question: str, options: list[tuple[str, str]]) -> None:
         """Put a question below its section's heading if little else stands there, else alone."""
