@@ -94,21 +94,27 @@ class _Table:
         if self.path.is_dir():
             raise ValueError(f"{self.path} is a folder; the table is a file, such as table.jsonl")
         lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+
+        # Only what begins as a row does can be one that was cut off; of another file nothing goes.
+        last = lines[-1] if lines else "\n"
+        cut_off = not last.endswith("\n") and last.startswith('{"name": ')
         rows = []
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
-                rows.append({**row, "name": row["name"], "seed": row["seed"]})
-                assert isinstance(row["recipe"], dict)
-            except (ValueError, TypeError, KeyError, AssertionError) as error:
-                if number == len(lines) and not line.endswith("\n"):
+                if not {"name", "seed", "recipe"} <= row.keys():
+                    raise ValueError("it needs a name, a seed and a recipe")
+                rows.append(row)
+            except (ValueError, AttributeError) as error:
+                if number == len(lines) and cut_off and isinstance(error, json.JSONDecodeError):
                     self.path.write_text("".join(lines[:-1]), encoding="utf-8")
                     return rows
                 raise ValueError(
                     f"line {number} of {self.path} is no row of a sweep ({error}): mend the line, "
                     "or give the table another path"
                 ) from error
-        if lines and not lines[-1].endswith("\n"):
+
+        if cut_off:  # the row is whole, and only the end of its line is missing
             self.path.write_text("".join(lines) + "\n", encoding="utf-8")
         return rows
 
