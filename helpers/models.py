@@ -132,18 +132,18 @@ class VAE(nn.Module):
         if self.likelihood == "bernoulli" and not (-ROUNDING <= low and high <= 1 + ROUNDING):
             raise ValueError(
                 "pixels must lie in [0, 1], for a Bernoulli likelihood takes them as the chances "
-                f"of coins; these run from {low:.3g} to {high:.3g}: {_remedy(low, high)}"
+                f"of coins; these run from {low:.3g} to {high:.3g}: {self._remedy(low, high)}"
             )
 
-
-def _remedy(low: float, high: float) -> str:
-    """What to do about pixels outside [0, 1]."""
-    gaussian = 'or build the model with likelihood="gaussian"'
-    if 0 <= low and 1 < high <= 255:
-        return f"if they are bytes, divide by 255; {gaussian}"
-    if -1 <= low < 0 and high <= 1:
-        return f"if they run from -1 to 1, take (images + 1) / 2; {gaussian}"
-    return f"scale them, {gaussian}"
+    def _remedy(self, low: float, high: float) -> str:
+        """What to do about pixels outside [0, 1]."""
+        gaussian = 'or build the model with likelihood="gaussian"'
+        is_table = self.image_shape[:2] == (1, 1)  # rows of measurements, which are no pixels
+        if 0 <= low and 1 < high <= 255 and not is_table:
+            return f"if they are bytes, divide by 255; {gaussian}"
+        if -1 <= low < 0 and high <= 1 and not is_table:
+            return f"if they run from -1 to 1, take (images + 1) / 2; {gaussian}"
+        return f"scale them, {gaussian}"
 
 
 def mlp_vae(

@@ -300,6 +300,7 @@ def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
 
     data = datasets.pictures(folder, size=16)
     assert len(data) == 3
+    assert data.files == ("a.JPG", "b.png", "c.jpeg")
     assert data.image_shape == (3, 16, 16)
     middle = data.numbered([0, 1, 2])[0][:, :, 8, 8]
     expected = torch.tensor([[0, 0, 1], [1, 0, 0], [0.5, 0.5, 0.5]])
@@ -415,6 +416,8 @@ def test_a_gaussian_likelihood_takes_any_numbers():
     assert np.isfinite(loss).all()
     with pytest.raises(ValueError, match="Bernoulli"):
         trained(table, (1, 1, 5))
+    with pytest.raises(ValueError, match=": scale them, or build the model"):  # measurements
+        trained(table.abs(), (1, 1, 5))
 
 
 def test_its_error_is_minus_the_log_density():

@@ -22,7 +22,12 @@ helpers.datasets gives, and any object with these two methods:
 
 
 class Pictures(Dataset):
-    """Images that lie in memory, as bytes or as numbers, with factors if they have any."""
+    """Images that lie in memory, as bytes or as numbers, with factors if they have any.
+
+    files: of `pictures`, the name of each image's file, in the images' order; else empty.
+    """
+
+    files: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ def pictures(folder: Path | str, size: int = 64) -> Pictures:
     folder: its own files, not those of folders inside it.
     size: of the square to which each picture's middle is scaled.
     Returns a data set without factors: grey if every file is, else with red, green and blue; what
-    is transparent becomes white. It keeps a byte a pixel and channel.
+    is transparent becomes white. It keeps a byte a pixel and channel, and in `.files` the names.
     Raises ValueError for a folder that does not exist or has no such files, a file that is no
     picture, and a size below 1.
     """
@@ -85,8 +90,9 @@ def pictures(folder: Path | str, size: int = 64) -> Pictures:
             ) from error
 
     mode = "L" if all(square.mode == "L" for square in squares) else "RGB"
-    pixels = np.stack([np.asarray(square.convert(mode)) for square in squares])
-    return table(pixels)
+    found = table(np.stack([np.asarray(square.convert(mode)) for square in squares]))
+    found.files = tuple(file.name for file in files)
+    return found
 
 
 def _picture_files(folder: Path) -> list[Path]:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
-from helpers.metrics.inputs import CUT_IT, Labels, Table, checked
+from helpers.metrics.inputs import CUT_IT, Labels, Table, as_array, checked
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def entropy(weights: Table) -> float:
     >>> round(entropy([0.5, 0.5]), 4), entropy([7, 0])  # a coin: log 2; no doubt at all
     (0.6931, 0.0)
     """
-    array = np.asarray(weights.detach().cpu() if isinstance(weights, Tensor) else weights)
+    array = as_array(weights)
     if not (np.isfinite(array).all() and (array >= 0).all() and (array > 0).any()):
         raise ValueError(
             "entropy takes counts or probabilities: finite, none negative, and not all zero"

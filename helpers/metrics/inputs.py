@@ -194,12 +194,12 @@ def _columns(table: Table, called: str, flat: bool) -> tuple[list[Any], list[np.
     flat: whether a list of N values is taken as a table with one column.
     """
     if isinstance(table, Mapping):
-        names, columns = list(table), [_array(column) for column in table.values()]
+        names, columns = list(table), [as_array(column) for column in table.values()]
     elif hasattr(table, "columns") and hasattr(table, "iloc"):  # a data frame
         names = list(table.columns)
-        columns = [_array(table.iloc[:, place]) for place in range(len(names))]
+        columns = [as_array(table.iloc[:, place]) for place in range(len(names))]
     else:
-        array = _array(table)
+        array = as_array(table)
         if flat and array.ndim == 1 and array.dtype.names is None:
             array = array[:, None]
         if array.ndim != 2 or not array.size:
@@ -216,7 +216,7 @@ def _columns(table: Table, called: str, flat: bool) -> tuple[list[Any], list[np.
     return names, columns
 
 
-def _array(table: Any) -> np.ndarray:
+def as_array(table: Any) -> np.ndarray:
     """Anything that holds values as an array, wherever it lies and whatever its type."""
     if isinstance(table, Tensor):
         table = table.detach().cpu()
