@@ -32,11 +32,15 @@ lint: .venv/lint.done
 	$(BIN)/ruff check --quiet --output-format concise .
 	$(BIN)/mypy --no-error-summary
 
+# Two processes, which take whole files, since a notebook's cells build on each other. The files come in their order,
+# so that the longest, all notebooks in a browser, begins first.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: .venv/test.done
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-all: .venv/test.done .venv/teach.done .venv/slides.done .venv/browser.done
-	$(BIN)/python -m pytest -m "grading or browser or not (grading or browser)"
+	$(PYTEST) -m "grading or browser or not (grading or browser)"
 
 run: .venv/test.done
 	$(BIN)/python tests/run_notebooks.py
