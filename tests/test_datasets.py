@@ -1,12 +1,13 @@
 """Sprites, fruits, faces and digits: what is in their pictures, and how they are asked for."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
 import torch
 
-from helpers import datasets
+from helpers import datasets, training
 from helpers.datasets import drawing
 from helpers.datasets.drawn import FRUIT_COLOURS
 from helpers.datasets.sprites import ELLIPSE_HALF_AXES, HEART_OUTLINE, SQUARE_HALF_SIDE
@@ -375,6 +376,82 @@ def test_a_number_that_no_sprite_has_is_named(sprites, number):
 def test_another_size_of_sprites_is_refused():
     with pytest.raises(ValueError, match="64 or 32"):
         datasets.sprites(28)
+
+
+# Worlds of fewer sprites.
+
+
+def test_what_is_kept_is_drawn_as_in_the_whole_set(sprites):
+    keep = {"shape": ["heart", "square"], "orientation": 10, "scale": range(2, 5), "posY": [7]}
+    world = datasets.sprites(64, keep)
+    assert world.factor_names == ("shape", "scale", "posX")
+    assert world.factor_sizes == (2, 3, 32)
+    assert world.factor_values == (("heart", "square"), (2, 3, 4), tuple(range(32)))
+    assert len(world) == 2 * 3 * 32
+
+    images, factors = world.numbered(range(len(world)))
+    assert factors.shape == (len(world), 3)
+    wanted = [[[2, 0][shape], scale + 2, 10, x, 7] for shape, scale, x in factors.tolist()]
+    assert torch.equal(images, sprites.images(torch.tensor(wanted)))
+
+
+def test_names_are_asked_for_as_before(sprites):
+    world = datasets.sprites(64, {"orientation": [0], "shape": ["square", "heart"]})
+    heart = world.code(shape="heart", scale=5, posX=3)
+    assert heart.tolist() == [[1, 5, 3, 0]]
+    assert torch.equal(
+        world.images(heart), sprites.images(sprites.code(shape="heart", scale=5, posX=3))
+    )
+    with pytest.raises(ValueError, match="there is no factor 'orientation'"):
+        world.column("orientation")
+    with pytest.raises(ValueError, match="has no value 'ellipse': it takes 'square', 'heart' or"):
+        world.code(shape="ellipse")
+
+
+def test_to_keep_everything_changes_nothing(sprites):
+    world = datasets.sprites(64, {"shape": ["square", "ellipse", "heart"], "posX": range(32)})
+    assert (world.factor_names, world.factor_sizes) == (sprites.factor_names, sprites.factor_sizes)
+    generator = torch.Generator().manual_seed(3)
+    drawn = world.sample(50, generator)
+    assert all(map(torch.equal, drawn, sprites.sample(50, generator.manual_seed(3))))
+
+
+def test_a_smaller_world_stands_in_a_recipe_and_goes_through_a_pickle(sprites):
+    world = datasets.sprites(32, keep={"shape": ["square"], "orientation": [0]})
+    again = pickle.loads(pickle.dumps(world))
+    assert torch.equal(again.numbered([5])[0], world.numbered([5])[0])
+    recipe = {"function": "sprites", "size": 32, "keep": {"shape": ["square"]}}
+    model, _ = training.from_recipe(
+        {
+            "dataset": recipe,
+            "model": {"function": "mlp_vae", "latent_dim": 2, "hidden": 8},
+            "objective": {"function": "vae"},
+            "training": {"steps": 2, "batch_size": 4},
+        },
+        0,
+        progress=False,
+    )
+    assert model.image_shape == (1, 32, 32)
+
+
+KEPT_WRONGLY = {
+    "no factor": ({"colour": [0]}, "no factor 'colour'; the factors are shape, scale"),
+    "no shape": ({"shape": ["circle"]}, "'shape' has no value 'circle': it takes 'square'"),
+    "no index": ({"scale": [6]}, "'scale' has no value 6: it takes an index from 0 to 5"),
+    "a fraction": ({"scale": [0.5]}, "'scale' has no value 0.5"),
+    "nothing": ({"scale": []}, "at least one value of factor 'scale'"),
+    "twice": ({"shape": ["heart", 2]}, "none twice"),
+    "one image": (
+        {"shape": "heart", "scale": 0, "orientation": 0, "posX": 0, "posY": 0},
+        "leaves a single image",
+    ),
+}
+
+
+@pytest.mark.parametrize("keep, message", KEPT_WRONGLY.values(), ids=KEPT_WRONGLY)
+def test_what_cannot_be_kept_is_refused(keep, message):
+    with pytest.raises(ValueError, match=message):
+        datasets.sprites(32, keep=keep)
 
 
 # Digits.

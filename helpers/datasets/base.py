@@ -107,7 +107,7 @@ class FactorDataset(Dataset):
         columns = [torch.zeros(1, dtype=torch.int64)] * len(self.factor_names)
         for name, given in values.items():
             column = self.column(name)
-            indices = [self.index_of(column, value) for value in _listed(given)]
+            indices = [self.index_of(column, value) for value in listed(given)]
             columns[column] = torch.tensor(indices, dtype=torch.int64)
 
         lengths = sorted({len(column) for column in columns} - {1})
@@ -133,10 +133,10 @@ class FactorDataset(Dataset):
         )
 
 
-def _listed(given: Values | Tensor | np.ndarray) -> list[Value]:
+def listed(given: Values | Tensor | np.ndarray) -> list[Value]:
     """One value or several, as a list of names and plain numbers."""
     if isinstance(given, Tensor | np.ndarray):
-        return _listed(given.tolist())
+        return listed(given.tolist())
     if isinstance(given, Iterable) and not isinstance(given, str):
         return list(given)
     return [given]

@@ -1,10 +1,12 @@
 """The dSprites images, drawn anew when they are asked for: outlines, and how they become pixels."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.datasets.base import FactorDataset
+from helpers.datasets.base import FactorDataset, Values, listed
 
 # The outlines of the dSprites images (Matthey, Higgins, Hassabis & Lerchner 2017, Apache 2.0
 # licence), measured on published images. Units are pixels of the 64x64 image at scale 1; the centre
@@ -38,34 +40,42 @@ CENTRE = 15.5  # of the sprite at position 0, in pixels
 AT_ONCE = 128
 
 
-def sprites(size: int = 64) -> "Sprites":
+def sprites(size: int = 64, keep: Mapping[str, Values] | None = None) -> "Sprites":
     """The 737,280 dSprites images (Matthey et al. 2017), drawn anew when they are asked for.
 
     size: 64, the published one with pixels 0 or 1, or 32, its mean over 2x2 pixels, with values
     0, ¼, ½, ¾ or 1.
+    keep: for some factors the values that stay, by name or index: a smaller world. A factor that
+    keeps a single value is no factor any more and has no column; all others keep all values.
     Returns a data set whose factors are shape (square, ellipse, heart), scale (0.5 to 1),
     orientation (0 to 2π, both ends included, so 0 and 39 are the same angle), posX and posY. Image
     number i has the i-th combination, the last factor running fastest.
-    Raises ValueError for another size.
+    Raises ValueError for another size, and where keep names no factor or value, no value at all, a
+    value twice, or so little that one image is left.
 
     Nothing is downloaded. The images are close to the published ones and not the same bit for bit:
     100 of these overlap theirs by 0.988 in the mean (intersection over union); `load_dsprites`
     reads the originals.
+
+    >>> upright = sprites(32, keep={"shape": ["square", "heart"], "orientation": [0]})
+    >>> upright.factor_names, upright.factor_sizes
+    (('shape', 'scale', 'posX', 'posY'), (2, 6, 32, 32))
     """
-    return Sprites(size)
+    return Sprites(size, keep)
 
 
 class Sprites(FactorDataset):
     """Sprites from a table of where each row of each sprite is white."""
 
-    factor_names = ("shape", "scale", "orientation", "posX", "posY")
-    factor_sizes = (len(SHAPES), len(SCALES), len(ANGLES), 32, 32)
+    factor_names: tuple[str, ...] = ("shape", "scale", "orientation", "posX", "posY")
+    factor_sizes: tuple[int, ...] = (len(SHAPES), len(SCALES), len(ANGLES), 32, 32)
     factor_values = (SHAPES, *map(range, factor_sizes[1:]))
 
-    def __init__(self, size: int = 64) -> None:
+    def __init__(self, size: int = 64, keep: Mapping[str, Values] | None = None) -> None:
         if size not in (32, 64):
             raise ValueError(f"sprites come in size 64 or 32, not {size!r}")
         self.image_shape = (1, size, size)
+        self._kept = self._checked(keep or {})
         self._spans = _sprite_spans()
 
         # For the 2x2 mean: a byte holds 8 pixels of a row, and this table, for each byte, the sums
@@ -74,8 +84,41 @@ class Sprites(FactorDataset):
         sums = bits.reshape(256, 4, 2).sum(axis=2, dtype=np.uint8)  # [256, 4]
         self._pairs = sums.view(np.uint32)[:, 0]  # [256]
 
+        # What is left of the factors, now that keep has been read with all of them.
+        self._vary = [column for column, kept in enumerate(self._kept) if len(kept) > 1]
+        self.factor_values = tuple(
+            tuple(self.factor_values[column][value] for value in self._kept[column].tolist())
+            for column in self._vary
+        )
+        self.factor_names = tuple(self.factor_names[column] for column in self._vary)
+        self.factor_sizes = tuple(map(len, self.factor_values))
+
+    def _checked(self, keep: Mapping[str, Values]) -> list[Tensor]:
+        """The values of each of the five factors that stay, or a ValueError."""
+        kept = [torch.arange(size) for size in self.factor_sizes]
+        for name, values in keep.items():
+            column = self.column(name)
+            chosen = [self.index_of(column, value) for value in listed(values)]
+            if not chosen or len(set(chosen)) < len(chosen):
+                raise ValueError(
+                    f"keep must name at least one value of factor {name!r}, and none twice, not "
+                    f"{values!r}"
+                )
+            kept[column] = torch.tensor(chosen)
+        if all(len(values) == 1 for values in kept):
+            raise ValueError("keep leaves a single image: let one factor keep two values")
+        return kept
+
+    def _all_five(self, factors: Tensor) -> Tensor:
+        """All five factors [B, 5], numbered as in the whole set, of the factors here [B, K]."""
+        whole = torch.stack([values[0] for values in self._kept]).repeat(len(factors), 1)
+        for place, column in enumerate(self._vary):
+            whole[:, column] = self._kept[column][factors[:, place]]
+        return whole
+
     def draw(self, factors: Tensor) -> Tensor:
-        """The images [B, 1, size, size] with these factors [B, 5]."""
+        """The images [B, 1, size, size] with these factors [B, K]."""
+        factors = self._all_five(factors)
         images = torch.empty(len(factors), *self.image_shape)
         for part, place in zip(factors.split(AT_ONCE), images.split(AT_ONCE), strict=True):
             rows = self._rows(*part.numpy().T)
