@@ -191,10 +191,14 @@ REFUSED = {
     "numbers and names": (
         CODES,
         with_gap(CLASSES, "cone"),
-        "factor 0 holds [012] beside 'cone': give each row a real number, or each a name",
+        "factor 0 holds 'cone' beside [012]: give each row a real number, or each a name",
     ),
     "complex labels": (CODES, CLASSES * 1j, "factor 0 holds complex128 values"),
-    "complex objects": (CODES, with_gap(CLASSES, 1j), "factor 0 holds .*real number"),
+    "complex objects": (
+        CODES,
+        with_gap(CLASSES, 1j),
+        "factor 0 holds 1j beside [012]: give each row a real number",
+    ),
     "file names": (CODES, [f"image{i}.png" for i in range(N)], "tells the images apart"),
     "one value": (CODES, np.c_[CLASSES[:, 0], ONES], "factor 1 has only one value"),
     "one name": (CODES, FRAME.assign(size="big"), "factor 'size' has only one value"),

@@ -378,6 +378,9 @@ def test_the_repr_of_a_weight_builds_it_again(weight):
 def test_a_weight_is_a_number_or_a_function_of_the_step(weight):
     assert objectives.at_step(2.5, 50) == 2.5
     assert objectives.at_step(weight, 50) == 15
+    for weight in ("four", [[0, 4], [10, 1]], None, lambda step: None):
+        with pytest.raises(ValueError, match="a weight is a number, or a function of the step"):
+            objectives.at_step(weight, 50)
 
 
 @pytest.mark.parametrize("points", [(), ((0, 1), (0, 2)), ((5, 1), (3, 2))])

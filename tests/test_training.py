@@ -560,7 +560,7 @@ GOOD = recipe(function="vae")
 WRONG = {
     "another objective": (recipe(function="gamma_vae"), "must name a function of helpers.obj"),
     "another argument": (recipe(function="beta_vae", gamma=2.0), '"objective": .*gamma'),
-    "no number": (recipe(function="beta_vae", beta="four"), "cannot work"),
+    "no number": (recipe(function="beta_vae", beta="four"), "a weight is a number, .* not 'four'"),
     "no function": (recipe(beta=4.0), 'under "function", and has None'),
     "another data set": ({**GOOD, "dataset": {"function": "cats"}}, "helpers.datasets"),
     "no data set": ({k: v for k, v in GOOD.items() if k != "dataset"}, "has no 'dataset'"),

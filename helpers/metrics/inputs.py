@@ -276,11 +276,11 @@ def _from_objects(column: np.ndarray, called: str) -> np.ndarray:
         return column.astype(np.float64)
 
     if any(are_numbers):
-        number = column[are_numbers.index(True)]
-        beside = [value for value in column if not isinstance(value, Number | np.bool_)][:1]
+        is_real = [isinstance(value, Real | np.bool_) for value in column]
+        odd = column[is_real.index(False)]
+        beside = f" beside {column[is_real.index(True)]!r}" if any(is_real) else ""
         raise ValueError(
-            f"{called} holds {number!r}" + "".join(f" beside {value!r}" for value in beside) + ": "
-            "give each row a real number, or each a name"
+            f"{called} holds {odd!r}{beside}: give each row a real number, or each a name"
         )
     return np.array([str(value) for value in column])
 

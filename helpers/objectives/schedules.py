@@ -2,15 +2,23 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from numbers import Real
 
 import numpy as np
+from torch import Tensor
 
 Weight = float | Callable[[int], float]  # a number, or a function of the training step
 
 
 def at_step(weight: Weight, step: int) -> float:
-    """The value of a weight at this step of the training."""
-    return weight(step) if callable(weight) else weight
+    """The value of a weight at this step of the training; ValueError if that is no number."""
+    value = weight(step) if callable(weight) else weight
+    if not isinstance(value, Real | Tensor):
+        raise ValueError(
+            f"a weight is a number, or a function of the step that returns one, not {value!r}; of "
+            "[step, value] points make one with piecewise_linear(*points)"
+        )
+    return value
 
 
 class PiecewiseLinear:
