@@ -1,4 +1,4 @@
-"""Variational autoencoders, as a small MLP or a convolutional network, and a critic.
+"""Variational autoencoders with three kinds of networks, and a critic.
 
 An encoder leads from images to (mu, logvar), a decoder from codes to logits.
 """
@@ -274,6 +274,79 @@ def conv_vae(
     return VAE(encoder, decoder, config)
 
 
+def broadcast_vae(
+    image_shape: Sequence[int],
+    latent_dim: int = 10,
+    hidden: int = 64,
+    encoder_hidden: int = 256,
+    cell: int = 2,
+    mean_bound: float | None = None,
+    likelihood: str = "bernoulli",
+) -> VAE:
+    """An MLP as encoder, and a decoder that computes every place of the picture alike.
+
+    The decoder is the spatial broadcast decoder of Watters et al. 2019 with layers that see one
+    place each: see `Broadcast`.
+
+    image_shape: (C, H, W), where H and W are divisible by cell.
+    latent_dim: the number of latents, at least 1.
+    hidden, encoder_hidden: the number of ReLU units in each of the two hidden layers of the decoder
+      and of the encoder.
+    cell: the side of the square of pixels that is computed in one go.
+    mean_bound, likelihood: as in `mlp_vae`.
+    Returns a `VAE`.
+    Raises ValueError for values that are not as said.
+    """
+    config = _checked_config("broadcast_vae", image_shape, latent_dim, mean_bound, likelihood)
+    config |= {"hidden": hidden, "encoder_hidden": encoder_hidden, "cell": cell}
+    if cell < 1 or image_shape[1] % cell or image_shape[2] % cell:
+        raise ValueError(
+            f"the sides {image_shape[1]}x{image_shape[2]} must be divisible by cell, not {cell!r}"
+        )
+
+    encoder = nn.Sequential(
+        nn.Flatten(),  # [B, pixels]
+        nn.Linear(math.prod(image_shape), encoder_hidden),  # [B, encoder_hidden]
+        nn.ReLU(inplace=True),
+        nn.Linear(encoder_hidden, encoder_hidden),  # [B, encoder_hidden]
+        nn.ReLU(inplace=True),
+        nn.Linear(encoder_hidden, 2 * latent_dim),  # [B, 2 · latent_dim]
+    )
+    return VAE(encoder, Broadcast(image_shape, latent_dim, hidden, cell), config)
+
+
+class Broadcast(nn.Module):
+    """The same small network at every place: from the code and the place to its pixels.
+
+    So moving a sprite is easy for it where it can add a latent to a coordinate, as Watters et al.
+    2019 argue, and no place has to learn on its own what a sprite looks like.
+    """
+
+    def __init__(self, image_shape: Sequence[int], latent_dim: int, hidden: int, cell: int) -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        self.map_shape = (height // cell, width // cell)
+        self.cell_shape = (channels, cell, cell)
+
+        # Both are added in the first layer, so that each is multiplied once and not B · P times.
+        self.from_code = nn.Linear(latent_dim, hidden)
+        self.from_place = nn.Linear(2, hidden, bias=False)
+        self.layers = nn.Sequential(
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, channels * cell * cell),
+        )
+        down, across = (torch.linspace(-1, 1, places) for places in self.map_shape)
+        self.register_buffer("places", torch.cartesian_prod(down, across), persistent=False)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Codes [B, latent_dim] to [B, C, H, W]."""
+        both = self.from_code(codes)[:, None] + self.from_place(self.places)  # [B, P, hidden]
+        cells = self.layers(both).unflatten(2, self.cell_shape).unflatten(1, self.map_shape)
+        return cells.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)  # [B, C, H, W]
+
+
 def critic(latent_dim: int, hidden: int = 64) -> nn.Sequential:
     """A network that tells codes of the encoder from codes of the prior.
 
@@ -307,7 +380,11 @@ def build(config: dict[str, Any]) -> VAE:
     Returns a `VAE`.
     Raises KeyError for another builder, and what the builder raises.
     """
-    builders: dict[str, Callable[..., VAE]] = {"mlp_vae": mlp_vae, "conv_vae": conv_vae}
+    builders: dict[str, Callable[..., VAE]] = {
+        "mlp_vae": mlp_vae,
+        "conv_vae": conv_vae,
+        "broadcast_vae": broadcast_vae,
+    }
     arguments = dict(config)
     builder = arguments.pop("builder")
     return builders[builder](**arguments)
