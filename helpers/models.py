@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 LIKELIHOODS = ("bernoulli", "gaussian")
 LEAST_PIXEL_LOGVAR = -12.0  # log σ = -6, as Rybkin et al. 2021 bound it
+PIXEL_LOGVAR_SPEED = 20.0  # of its steps, against those of a weight
 LARGEST = 1000.0  # of the numbers that a network with fresh weights can begin with
 ROUNDING = 1e-6  # by which a chance may leave [0, 1]
 
@@ -56,7 +57,10 @@ class VAE(nn.Module):
         """
         if self.likelihood == "bernoulli":
             return None
-        return LEAST_PIXEL_LOGVAR + F.softplus(self.free_pixel_logvar - LEAST_PIXEL_LOGVAR)
+        # Adam moves every number by about the learning rate a step. This one has a long way to go,
+        # from 0 to perhaps -6, and must be there before the pictures are.
+        free = PIXEL_LOGVAR_SPEED * self.free_pixel_logvar
+        return LEAST_PIXEL_LOGVAR + F.softplus(free - LEAST_PIXEL_LOGVAR)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The posterior of each image.

@@ -86,6 +86,31 @@ def test_one_factor_is_enough_for_a_gap(one):
     assert metrics.posterior_mig(CODES, np.full((N, 2), -6.0), one).per_factor.shape == (1,)
 
 
+AGES = np.random.default_rng(1).integers(0, 30_000, (N, 2))  # in days
+
+
+@pytest.mark.parametrize(
+    "quantities",
+    [AGES, (AGES / 7).astype(str), (AGES / 7).tolist()],
+    ids=["whole", "texts", "list"],
+)
+def test_a_quantity_is_known_in_every_form(quantities):
+    with pytest.raises(ValueError, match="factor 0 is a quantity"):
+        metrics.mig(CODES, quantities)
+
+
+def test_texts_with_fractions_are_numbers():
+    """As csv reads them."""
+    found = metrics.dci(CODES, (CLASSES + 0.5).astype(str))
+    assert found.informativeness == metrics.dci(CODES, CLASSES + 0.5).informativeness
+    assert found.informativeness > 0.5
+
+
+def test_names_are_read_without_the_spaces_around_them():
+    spaced = np.where(np.arange(N)[:, None] % 2, NAMES, np.char.add(NAMES, " "))
+    assert metrics.mig(CODES, spaced).score == metrics.mig(CODES, NAMES).score
+
+
 def test_numbered_images_are_classes_of_their_own():
     numbered = np.arange(N)[:, None] * [1, 7] % N
     assert metrics.mig(numbered / N, numbered, bins=N).entropies == pytest.approx(np.log(N))
@@ -182,6 +207,14 @@ REFUSED = {
         "factor 0 has no value",
     ),
     "an empty name": (CODES, np.where(NAMES == "cone", " ", NAMES), "factor 0 has no value"),
+    "a word for a gap": (CODES, np.where(NAMES == "cone", "N/A", NAMES), "factor 0 has no value"),
+    "ten names that all differ": (CODES[:10], list("abcdefghij"), "tells the images apart"),
+    "factors on their side": (CODES, CLASSES.T, "the table of factors lies on its side"),
+    "two orders of rows": (
+        pandas.DataFrame(CODES),
+        FRAME.sample(frac=1, random_state=0),
+        "bring them to one order",
+    ),
     "a gap in a data frame": (
         CODES,
         FRAME.replace({"shape": {"cone": None}}),

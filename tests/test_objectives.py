@@ -378,8 +378,8 @@ def test_the_repr_of_a_weight_builds_it_again(weight):
 def test_a_weight_is_a_number_or_a_function_of_the_step(weight):
     assert objectives.at_step(2.5, 50) == 2.5
     assert objectives.at_step(weight, 50) == 15
-    for weight in ("four", [[0, 4], [10, 1]], None, lambda step: None):
-        with pytest.raises(ValueError, match="a weight is a number, or a function of the step"):
+    for weight in ("four", [[0, 4], [10, 1]], None, -4, math.nan, lambda step: None):
+        with pytest.raises(ValueError, match="a weight is a number of at least 0, or a function"):
             objectives.at_step(weight, 50)
 
 

@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pandas
 import pytest
 import torch
 from PIL import Image
@@ -266,6 +267,10 @@ def test_pictures_without_factors_have_none():
         (FLOATS[None], None, None, "shape \\[1, 40, 3, 8, 8\\]"),
         (FLOATS[:0], None, None, "shape \\[0, 3, 8, 8\\]"),
         (FLOATS * 1j, None, None, "real numbers"),
+        (BYTES[0], None, None, "may be one picture in colour"),
+        (BYTES[0].permute(1, 2, 0), None, None, "may be one picture in colour"),
+        (BYTES[:, :2], None, None, "neither the second nor the last axis"),
+        (BYTES.permute(2, 3, 1, 0), None, None, "neither the second nor the last axis"),
         (BYTES.int() * 257, None, None, "0 to 255; these run from"),
         (BYTES.int() - 300, None, None, "0 to 255; these run from"),
         ([[1.0, 2.0], [3.0]], None, None, "all of one shape"),
@@ -364,8 +369,67 @@ def test_a_file_is_no_folder_and_no_size_is_zero(tmp_path):
     saved(tmp_path, "a.png")
     with pytest.raises(ValueError, match="is a file"):
         datasets.pictures(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="at least 1"):
-        datasets.pictures(tmp_path, size=0)
+    for size in (0, 24.0, "24", (24, 24)):
+        with pytest.raises(ValueError, match="whole and at least 1"):
+            datasets.pictures(tmp_path, size=size)
+
+
+def test_pictures_of_16_bits_share_one_scale(tmp_path):
+    for name, level in (("dark", 200), ("bright", 65535)):
+        Image.fromarray(np.full((8, 8), level, dtype=np.uint16)).save(tmp_path / f"{name}.png")
+    bright, dark = datasets.pictures(tmp_path, size=8).numbered([0, 1])[0].mean((1, 2, 3))
+    assert bright == 1 and dark < 0.01
+
+
+def test_what_a_system_hides_in_a_folder_is_no_picture(tmp_path):
+    saved(tmp_path, "a.png")
+    (tmp_path / "._a.png").write_bytes(b"not a picture")
+    assert datasets.pictures(tmp_path).files == ("a.png",)
+
+
+MASKS = (FLOATS[:, :1] > 0.5).float()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.int64, torch.uint16])
+def test_black_and_white_is_0_and_1_in_every_type(dtype):
+    masks = MASKS.to(dtype)
+    assert torch.equal(datasets.table(masks).numbered(range(40))[0], MASKS)
+    model = models.mlp_vae((1, 8, 8), 2, hidden=8)
+    assert torch.equal(training.encode(model, masks)[0], training.encode(model, MASKS)[0])
+
+
+def test_a_data_frame_is_a_table():
+    frame = pandas.DataFrame(np.random.default_rng(0).random((40, 5)))
+    assert datasets.table(frame).image_shape == (1, 1, 5)
+    assert trained(frame, (1, 1, 5))[-1] > 0
+
+
+@pytest.mark.parametrize("images", [datasets.table(FLOATS), list(FLOATS), "pictures", None])
+def test_what_holds_no_images_is_not_encoded(images):
+    with pytest.raises(ValueError, match="encode takes images as a tensor or an array"):
+        training.encode(models.mlp_vae((3, 8, 8), 2, hidden=8), images)
+
+
+def test_a_run_with_other_pictures_does_not_go_on(tmp_path):
+    """A checkpoint knows of which images it is."""
+    arguments = {"steps": 64, "batch_size": 8, "progress": False, "checkpoint_seconds": 0}
+    checkpoint = tmp_path / "run.checkpoint"
+
+    def stopping(model, images, step, generator):
+        if step == 40:
+            raise KeyboardInterrupt
+        return objectives.vae()(model, images, step, generator)
+
+    def run(images):
+        model = models.mlp_vae((3, 8, 8), 2, hidden=8)
+        return training.train(model, images, stopping, checkpoint=checkpoint, **arguments)
+
+    run(FLOATS)
+    assert checkpoint.exists()
+    for others in (1 - FLOATS, FLOATS[:39], Photos(1 - FLOATS)):
+        with pytest.raises(ValueError, match="the checkpoint of another run"):
+            run(others)
+    assert run(FLOATS)["step"]
 
 
 # Recipes and sweeps
@@ -431,6 +495,33 @@ def test_its_error_is_minus_the_log_density():
     found = objectives.reconstruction_error(model.decode(z), images, model.pixel_logvar)
     assert torch.allclose(found, expected, atol=1e-5)
     assert torch.equal(model.mean_image(z), model.decode(z))
+
+
+@pytest.mark.parametrize("steps, learning_rate", [(800, 3e-3), (800, 1e-3), (2000, 1e-3)])
+def test_the_learned_variance_is_that_of_the_errors(steps, learning_rate):
+    """Not of how far Adam came: it is there in a short run too (Rybkin et al. 2021, equation 6)."""
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(500, 2, generator=generator)
+    table = codes @ torch.randn(2, 6, generator=generator)
+    table += 0.1 * torch.randn(500, 6, generator=generator)
+    torch.manual_seed(0)
+    model = models.mlp_vae((1, 1, 6), 2, hidden=32, likelihood="gaussian")
+    training.train(
+        model,
+        table / table.std(),
+        objectives.vae(),
+        steps,
+        batch_size=64,
+        learning_rate=learning_rate,
+        lr_decay=0.35,
+        progress=False,
+    )
+    images = datasets.table(table / table.std()).numbered(range(500))[0]
+    with torch.no_grad():
+        mu, logvar = model.encode(images)
+        z = mu + torch.exp(0.5 * logvar) * torch.randn(mu.shape, generator=generator)
+        off = ((model.mean_image(z) - images) ** 2).mean()
+    assert float(model.pixel_logvar.exp()) == pytest.approx(float(off), rel=0.15)
 
 
 def test_the_variance_is_learned():

@@ -159,11 +159,32 @@ def test_divergence_is_named(digits):
         ({"steps": 5, "batch_size": 0}, "one image"),
         ({"steps": 5, "lr_decay": 1.5}, "lr_decay"),
         ({"steps": 5, "log_every": 0}, "log_every"),
+        ({"steps": 2.5}, "steps is a whole number, not 2.5"),
+        ({"steps": "10"}, "steps is a whole number, not '10'"),
+        ({"steps": 5, "batch_size": 64.0}, "batch_size is a whole number"),
+        ({"steps": 5, "seed": None}, "seed is a whole number, not None"),
+        ({"steps": 5, "learning_rate": "1e-3"}, "learning_rate is a positive number"),
+        ({"steps": 5, "learning_rate": 0}, "learning_rate is a positive number"),
+        ({"steps": 5, "objective": objectives.vae}, "objectives.vae\\(\\)"),
+        ({"steps": 5, "objective": "vae"}, "not 'vae'"),
     ],
 )
 def test_bad_arguments_are_named(digits, arguments, message):
     with pytest.raises(ValueError, match=message):
-        training.train(small_model(), digits, objectives.vae(), **arguments)
+        training.train(small_model(), digits, **{"objective": objectives.vae()} | arguments)
+
+
+@pytest.mark.parametrize("name", ["nowhere/run.checkpoint", "."])
+def test_a_place_for_a_file_is_looked_at_before_the_run(digits, tmp_path, name):
+    with pytest.raises(ValueError, match="cannot be written: (there is no folder|it is a folder)"):
+        training.train(small_model(), digits, objectives.vae(), 5, checkpoint=tmp_path / name)
+    with pytest.raises(ValueError, match="cannot be written"):
+        training.save(tmp_path / name, small_model(), {})
+
+
+def test_a_recipe_of_numpys_numbers_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="the recipe holds what JSON cannot"):
+        training.save(tmp_path / "m.safetensors", small_model(), {"beta": np.float32(4)})
 
 
 def test_images_encoded_in_parts_have_the_posteriors_of_the_whole(digits):
@@ -560,7 +581,7 @@ GOOD = recipe(function="vae")
 WRONG = {
     "another objective": (recipe(function="gamma_vae"), "must name a function of helpers.obj"),
     "another argument": (recipe(function="beta_vae", gamma=2.0), '"objective": .*gamma'),
-    "no number": (recipe(function="beta_vae", beta="four"), "a weight is a number, .* not 'four'"),
+    "no number": (recipe(function="beta_vae", beta="four"), "a weight is a number .* not 'four'"),
     "no function": (recipe(beta=4.0), 'under "function", and has None'),
     "another data set": ({**GOOD, "dataset": {"function": "cats"}}, "helpers.datasets"),
     "no data set": ({k: v for k, v in GOOD.items() if k != "dataset"}, "has no 'dataset'"),

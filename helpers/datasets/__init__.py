@@ -10,7 +10,7 @@ from helpers.datasets.base import Dataset, FactorDataset
 from helpers.datasets.digits import Digits, digits
 from helpers.datasets.drawn import FactorTable, faces, fruits
 from helpers.datasets.dsprites import PublishedSprites, load_dsprites
-from helpers.datasets.own import Pictures, as_dataset, pictures, table
+from helpers.datasets.own import Pictures, as_dataset, fingerprint, pictures, table
 from helpers.datasets.published import PublishedObjects, load_mpi3d, load_shapes3d
 from helpers.datasets.sprites import Sprites, sprites
 
@@ -26,6 +26,7 @@ __all__ = [
     "as_dataset",
     "digits",
     "faces",
+    "fingerprint",
     "fruits",
     "load_dsprites",
     "load_mpi3d",

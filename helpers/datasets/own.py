@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from helpers.metrics.inputs import Table, labels_of
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 CHANNELS = (1, 3, 4)
+LOOKED_AT = 64  # images by which a data set is told from another
 
 TWO_METHODS = """train takes arrays and tensors of images, PyTorch's Dataset and DataLoader, what \
 helpers.datasets gives, and any object with these two methods:
@@ -70,8 +72,10 @@ def pictures(folder: Path | str, size: int = 64) -> Pictures:
     """
     from PIL import Image, ImageOps
 
-    if size < 1:
-        raise ValueError(f"size is the side of the pictures in pixels, at least 1, not {size!r}")
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(
+            f"size is the side of the pictures in pixels, whole and at least 1, not {size!r}"
+        )
     folder = Path(folder).expanduser()
     files = _picture_files(folder)
 
@@ -90,7 +94,8 @@ def pictures(folder: Path | str, size: int = 64) -> Pictures:
             ) from error
 
     mode = "L" if all(square.mode == "L" for square in squares) else "RGB"
-    found = table(np.stack([np.asarray(square.convert(mode)) for square in squares]))
+    pixels = np.stack([np.asarray(square.convert(mode)) for square in squares])
+    found = table(pixels[:, None] if mode == "L" else pixels)
     found.files = tuple(file.name for file in files)
     return found
 
@@ -100,7 +105,7 @@ def _picture_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = "a file" if folder.exists() else "not there"
         raise ValueError(f"pictures takes a folder of PNG or JPEG files, and {folder} is {what}")
-    inside = sorted(folder.iterdir())
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     files = [path for path in inside if path.suffix.lower() in ENDINGS and path.is_file()]
     if not files:
         found = ", ".join(path.name for path in inside[:3]) or "nothing"
@@ -115,10 +120,9 @@ def _on_white(picture: Any) -> Any:
     """A picture of Pillow's as grey or RGB, what is transparent on white, 16 bits cut to 8."""
     from PIL import Image
 
-    if picture.mode.startswith("I") or picture.mode == "F":
+    if picture.mode.startswith("I"):  # 16 bits a pixel, in PNG
         levels = np.asarray(picture, dtype=np.float64)
-        most = 65535 if levels.max() > 255 else 255
-        return Image.fromarray(np.uint8(np.rint(levels / most * 255).clip(0, 255)))
+        return Image.fromarray(np.uint8(np.rint(levels / 65535 * 255).clip(0, 255)))
     if "A" in picture.mode or "transparency" in picture.info:
         seen = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
@@ -169,8 +173,9 @@ def table(
 
 def _as_images(images: Any) -> Tensor:
     """Images [N, C, H, W], uint8 or float32, from what `table` takes."""
+    as_it_is = isinstance(images, np.ndarray | Tensor)
     try:
-        tensor = torch.as_tensor(np.asarray(images) if isinstance(images, list) else images)
+        tensor = torch.as_tensor(images if as_it_is else np.asarray(images))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"images must be an array or a tensor of numbers, all of one shape ({error})"
@@ -183,23 +188,56 @@ def _as_images(images: Any) -> Tensor:
         )
 
     # Bytes in a wider type are bytes all the same; other whole numbers are pixels only in a table.
-    if not tensor.is_floating_point() and tensor.dtype not in (torch.uint8, torch.bool):
+    if tensor.dtype in (torch.uint16, torch.uint32, torch.uint64):
+        tensor = tensor.long()  # torch compares few unsigned types
+    if not tensor.is_floating_point() and tensor.dtype != torch.bool:
         if tensor.ndim > 2 and not (0 <= int(tensor.min()) and int(tensor.max()) <= 255):
             raise ValueError(
                 f"whole pixels must lie in 0 to 255; these run from {int(tensor.min())} to "
                 f"{int(tensor.max())}: divide by the largest that there can be"
             )
-        is_binary = int(tensor.max()) <= 1
-        tensor = tensor.float() if tensor.ndim == 2 or is_binary else tensor.byte()
+        is_binary = int(tensor.max()) <= 1  # black and white: bytes of 0 and 1 are no grey levels
+        is_bytes = tensor.dtype == torch.uint8 or tensor.ndim > 2
+        tensor = tensor.byte() if is_bytes and not is_binary else tensor.float()
     if tensor.dtype != torch.uint8:
         tensor = tensor.float()
 
     if tensor.ndim == 2:
         return tensor[:, None, None, :]
     if tensor.ndim == 3:
+        if tensor.shape[0] in CHANNELS[1:] or tensor.shape[2] in CHANNELS[1:]:
+            raise ValueError(
+                f"images of shape {list(tensor.shape)} may be one picture in colour: give a list "
+                "of pictures, images[None]; or, of grey ones, [N, 1, H, W]"
+            )
         return tensor[:, None]
+    if tensor.shape[1] not in CHANNELS and tensor.shape[3] not in CHANNELS:
+        raise ValueError(
+            f"of the shape {list(tensor.shape)} neither the second nor the last axis has one, "
+            "three or four channels: give [N, C, H, W] or [N, H, W, C]"
+        )
     channels_last = tensor.shape[1] not in CHANNELS and tensor.shape[3] in CHANNELS
     return tensor.permute(0, 3, 1, 2).contiguous() if channels_last else tensor
+
+
+def fingerprint(dataset: Any) -> dict[str, Any]:
+    """What tells a data set from another: how many images, their shape, and a hash of a few.
+
+    There is no hash where images are drawn that no seed repeats.
+    """
+    places = torch.linspace(0, len(dataset) - 1, min(LOOKED_AT, len(dataset))).long()
+
+    def looked_at() -> Any:
+        if hasattr(dataset, "numbered"):
+            return np.asarray(dataset.numbered(places)[0].cpu())
+        images = dataset.sample(len(places), torch.Generator().manual_seed(0))[0]
+        return np.asarray(torch.as_tensor(images).cpu())
+
+    images = looked_at()
+    known = {"images": len(dataset), "shape": list(images.shape[1:])}
+    if hasattr(dataset, "numbered") or np.array_equal(images, looked_at()):
+        known["fingerprint"] = joblib.hash(images)
+    return known
 
 
 class _Items(Dataset):
@@ -237,14 +275,16 @@ class _Items(Dataset):
 def as_dataset(data: Any) -> Any:
     """Whatever images can be drawn from, as something with `sample` and a length.
 
-    data: an object with these two is returned as it is. An array or a tensor becomes a `table`;
+    data: an object with these two is returned as it is. An array, a tensor or a data frame becomes
+      a `table`;
       PyTorch's Dataset, or that of a DataLoader, gives its items, of which the image stands first.
     Raises ValueError, with the two methods that are needed, for everything else.
     """
+    is_frame = hasattr(data, "columns") and hasattr(data, "iloc")  # it has a `sample` of its own
+    if isinstance(data, np.ndarray | Tensor) or is_frame:
+        return table(data)
     if hasattr(data, "sample") and hasattr(data, "__len__"):
         return data
-    if isinstance(data, np.ndarray | Tensor):
-        return table(data)
     if isinstance(data, torch.utils.data.DataLoader):
         return as_dataset(data.dataset)
 

@@ -19,7 +19,9 @@ from torch import Tensor
 Table = ArrayLike | Tensor | Mapping[str, Any] | Any
 
 ROWS_OF_A_CLASS = 5  # numbers with a fraction are classes where so many rows share one on average
-IDENTIFIERS = 50  # as many names that all differ tell images apart instead of describing them
+IDENTIFIERS = 10  # as many names that all differ tell images apart instead of describing them
+MANY_CLASSES = 50  # of whole numbers, more than these must repeat like numbers with a fraction
+GAPS = ("", "na", "n/a", "nan", "null", "?")  # what people write where there is no name
 CUT_IT = (
     "Cut it, for example with np.digitize(g, np.quantile(g, [0.2, 0.4, 0.6, 0.8])), and report "
     "how; or take metrics.dci, which predicts numbers as they are"
@@ -85,10 +87,19 @@ class Labels:
         return np.rint(place)
 
     def are_quantity(self) -> bool:
-        """Whether they are numbers with a fraction that hardly ever repeat."""
-        if self.values.dtype.kind != "f":
+        """Whether they are numbers that hardly ever repeat, with a fraction or very many.
+
+        Whole numbers of which no two are alike number the images, and are classes of their own.
+        """
+        if self.are_names:
             return False
-        return len(np.unique(self.values)) * ROWS_OF_A_CLASS > len(self.values)
+        is_whole = self.values.dtype.kind != "f"
+        if is_whole and int(self.values.max()) - int(self.values.min()) < MANY_CLASSES:
+            return False
+        distinct = len(np.unique(self.values))
+        if is_whole and (distinct <= MANY_CLASSES or distinct == len(self.values)):
+            return False
+        return distinct * ROWS_OF_A_CLASS > len(self.values)
 
 
 def checked(
@@ -102,6 +113,7 @@ def checked(
     Raises ValueError that says what is wrong, where, and what to do: for another shape, for codes
     that are no finite numbers, unequal lengths, gaps, and a factor with only one value.
     """
+    _check_indices(codes, factors, called)
     code_table = numbers(codes, called)
     if code_table.shape[1] < codes_at_least:
         raise ValueError(
@@ -113,8 +125,12 @@ def checked(
     rows = len(labels[0].values)
     if len(code_table) != rows:
         on_its_side = ""
-        if code_table.shape[1] == rows:
-            on_its_side = f" (the table of {called} lies on its side: give its transpose)"
+        for what, columns, others in (
+            (called, code_table.shape[1], rows),
+            ("factors", len(labels), len(code_table)),
+        ):
+            if columns == others:
+                on_its_side = f" (the table of {what} lies on its side: give its transpose)"
         raise ValueError(
             f"there are {len(code_table)} rows of {called} and {rows} of factors; row i of both "
             f"must belong to the same image{on_its_side}"
@@ -126,6 +142,16 @@ def checked(
                 "about it; leave its column out, or sample images in which it varies"
             )
     return code_table, labels
+
+
+def _check_indices(codes: Table, factors: Table, called: str) -> None:
+    """ValueError for two data frames, or a frame and a series, whose rows have other names."""
+    both = [getattr(table, "index", None) for table in (codes, factors)]
+    if all(hasattr(index, "equals") for index in both) and not both[0].equals(both[1]):  # type: ignore[union-attr]
+        raise ValueError(
+            f"the rows of {called} and of factors have other indices or another order, and rows "
+            "are put together by their place: bring them to one order, factors.loc[codes.index]"
+        )
 
 
 def labels_of(factors: Table) -> list[Labels]:
@@ -240,9 +266,9 @@ def _labels(column: np.ndarray, called: str) -> np.ndarray:
         _check_gaps(np.isnat(column), called)
         return column.astype(np.int64)
     if column.dtype.kind in "US":
-        texts = column.astype(str)
-        _check_gaps(np.char.strip(texts) == "", called)
-        return texts
+        texts = np.char.strip(column.astype(str))
+        _check_gaps(np.isin(np.char.lower(texts), GAPS), called)
+        return _with_fractions(texts, called)
     if column.dtype.kind in "biu":
         return column.astype(np.int64) if column.dtype.kind == "b" else column
     if column.dtype.kind != "f":
@@ -260,6 +286,15 @@ def _labels(column: np.ndarray, called: str) -> np.ndarray:
     values = column.astype(np.float64)
     whole = (values == np.rint(values)).all() and np.abs(values).max() < 2**53
     return values.astype(np.int64) if whole else values
+
+
+def _with_fractions(texts: np.ndarray, called: str) -> np.ndarray:
+    """Texts as they are; but where all are numbers and one has a fraction, these numbers."""
+    try:
+        values = texts.astype(np.float64)
+    except ValueError:
+        return texts
+    return texts if (values == np.rint(values)).all() else _labels(values, called)
 
 
 def _from_objects(column: np.ndarray, called: str) -> np.ndarray:
@@ -282,7 +317,7 @@ def _from_objects(column: np.ndarray, called: str) -> np.ndarray:
         raise ValueError(
             f"{called} holds {odd!r}{beside}: give each row a real number, or each a name"
         )
-    return np.array([str(value) for value in column])
+    return _labels(np.array([str(value) for value in column]), called)
 
 
 def _is_missing(value: Any) -> bool:

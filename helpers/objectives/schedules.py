@@ -13,10 +13,10 @@ Weight = float | Callable[[int], float]  # a number, or a function of the traini
 def at_step(weight: Weight, step: int) -> float:
     """The value of a weight at this step of the training; ValueError if that is no number."""
     value = weight(step) if callable(weight) else weight
-    if not isinstance(value, Real | Tensor):
+    if not isinstance(value, Real | Tensor) or not value >= 0:
         raise ValueError(
-            f"a weight is a number, or a function of the step that returns one, not {value!r}; of "
-            "[step, value] points make one with piecewise_linear(*points)"
+            "a weight is a number of at least 0, or a function of the step that returns one, not "
+            f"{value!r}; of [step, value] points make one with piecewise_linear(*points)"
         )
     return value
 

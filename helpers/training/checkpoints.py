@@ -12,7 +12,7 @@ import torch
 from helpers import states
 from helpers.models import VAE
 from helpers.objectives import Objective
-from helpers.training.files import read, write
+from helpers.training.files import read, writable, write
 from helpers.training.history import History
 
 GROUP = 8  # batches that are drawn in one go; a checkpoint is written between two groups only
@@ -39,7 +39,7 @@ class Checkpoint:
     def __init__(
         self, path: Path | str | None, seconds: float, run: Run, settings: dict[str, float]
     ) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else writable(path)
         self.seconds = seconds
         self.run = run
         self.written = time.monotonic()

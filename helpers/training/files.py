@@ -17,7 +17,16 @@ def save(path: Path | str, model: VAE, recipe: dict[str, Any]) -> None:
     """Write the weights and the recipe to one file, which appears whole or not at all.
 
     recipe: any dict that JSON can hold: what the model was trained on, how and with which seed.
+    Raises ValueError for a path whose folder is not there, and what JSON cannot hold.
     """
+    path = writable(path)
+    try:
+        json.dumps(recipe)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the recipe holds what JSON cannot ({error}): give plain numbers, texts, lists and "
+            "dicts, for example float(x) of a number of NumPy's"
+        ) from error
     write(path, model.state_dict(), {"model": model.config, "recipe": recipe})
 
 
@@ -29,7 +38,7 @@ def load(path: Path | str) -> tuple[VAE, dict[str, Any]]:
     or does not fit its own recipe. If a results.json beside it says the file's SHA-256, as the one
     in the folder data does, a file with another is refused.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise ValueError(
             f"there is no weights file {path}; the files that come with the notebooks are in the "
@@ -52,6 +61,15 @@ def load(path: Path | str) -> tuple[VAE, dict[str, Any]]:
             f"the weights in {path} do not fit the model that the file describes: {error}"
         ) from error
     return model.eval(), metadata["recipe"]
+
+
+def writable(path: Path | str) -> Path:
+    """The path of a file that is to be written; ValueError if its folder is not there."""
+    path = Path(path).expanduser()
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise ValueError(f"{path} cannot be written: {what}")
+    return path
 
 
 def write(path: Path | str, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:

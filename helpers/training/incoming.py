@@ -12,7 +12,8 @@ from helpers.models import VAE
 def as_images(images: Any, model: VAE) -> Tensor:
     """Images as this model takes them, if there is only one way to read them.
 
-    images: an array or a tensor. Bytes become numbers from 0 to 1, other types that of the model;
+    images: an array or a tensor. Bytes become numbers from 0 to 1 (where none is above 1, they are
+      black and white, 0 and 1, already), other types that of the model;
       channels in the last place, a missing axis for the one channel there is, and rows [B, C·H·W]
       are brought to the model's shape.
     Returns a tensor on the model's device. What cannot be brought to the model's shape, or is out
@@ -25,7 +26,8 @@ def as_images(images: Any, model: VAE) -> Tensor:
         tensor = _reshaped(tensor, shape)
 
     if tensor.dtype == torch.uint8:
-        tensor = tensor.to(weight.device) / 255  # moved before it is four times as large
+        tensor = tensor.to(weight.device)  # moved before it is four times as large
+        tensor = tensor / 255 if len(tensor) and tensor.max() > 1 else tensor
     return tensor.to(weight.device, weight.dtype)
 
 

@@ -1,11 +1,14 @@
 """The training loop, and encoding many images with what it has trained."""
 
+import inspect
 import math
 from collections.abc import Iterator
 from dataclasses import is_dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -70,7 +73,7 @@ def train(
     images can be drawn and for images that do not suit the model, if the loss is no longer finite,
     and for a checkpoint of another run.
     """
-    _check_arguments(steps, batch_size, lr_decay, log_every)
+    _check_arguments(objective, steps, batch_size, seed, learning_rate, lr_decay, log_every)
     dataset = datasets.as_dataset(dataset)
     objective = _told_the_size(objective, len(dataset))
     generator = torch.Generator().manual_seed(seed)
@@ -81,7 +84,7 @@ def train(
 
     # Where the last call stopped, if one did; and the batches from there on.
     run = Run(model, objective, optimiser, generator, history)
-    settings = {
+    settings: dict[str, Any] = {
         "steps": steps,
         "batch_size": batch_size,
         "seed": seed,
@@ -89,6 +92,8 @@ def train(
         "lr_decay": lr_decay,
         "log_every": history.log_every,
     }
+    if checkpoint is not None:
+        settings["dataset"] = datasets.fingerprint(dataset)
     saved = Checkpoint(checkpoint, checkpoint_seconds, run, settings)
     start = saved.restore()
     batches = _batches(dataset, model, batch_size, generator)
@@ -139,8 +144,15 @@ def encode(model: VAE, images: Tensor, batch_size: int = 4096) -> tuple[Tensor, 
 
     images: [N, C, H, W], in [0, 1] for a Bernoulli likelihood; converted as in `train`.
     Returns (mu, logvar), each [N, D], on the model's device.
-    Raises ValueError for images that do not suit the model.
+    Raises ValueError for images that do not suit the model, and for what holds no images.
     """
+    if not isinstance(images, Tensor | np.ndarray):
+        raise ValueError(
+            f"encode takes images as a tensor or an array, not a {type(images).__name__}; of a "
+            "data set give data.numbered(range(len(data)))[0]"
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size is at least 1, not {batch_size!r}")
     with torch.no_grad():
         groups = torch.as_tensor(images).split(batch_size)
         parts = [model.encode(as_images(group, model)) for group in groups]
@@ -165,11 +177,34 @@ def _told_the_size(objective: Objective, dataset_size: int) -> Objective:
     return objective
 
 
-def _check_arguments(steps: int, batch_size: int, lr_decay: float, log_every: int | None) -> None:
+def _check_arguments(
+    objective: Any,
+    steps: int,
+    batch_size: int,
+    seed: int,
+    learning_rate: float,
+    lr_decay: float,
+    log_every: int | None,
+) -> None:
+    """ValueError for arguments with which no training can begin."""
+    try:
+        inspect.signature(objective).bind("model", "images", "step", "generator")
+    except TypeError as error:
+        raise ValueError(
+            "objective is called as objective(model, images, step, generator): give what "
+            f"objectives.vae(), objectives.beta_vae(4.0) and so on return, not {objective!r}"
+        ) from error
+
+    whole = {"steps": steps, "batch_size": batch_size, "seed": seed}
+    for name, number in whole.items():
+        if not isinstance(number, Integral):
+            raise ValueError(f"{name} is a whole number, not {number!r}")
     if steps < 1 or batch_size < 1:
         raise ValueError(
             f"train needs at least one step and one image a batch, not {steps} and {batch_size}"
         )
+    if not isinstance(learning_rate, Real) or not learning_rate > 0:
+        raise ValueError(f"learning_rate is a positive number, not {learning_rate!r}")
     if not 0 <= lr_decay <= 1:
         raise ValueError(f"lr_decay is a fraction of the steps, 0 to 1, not {lr_decay!r}")
     if log_every is not None and log_every < 1:

@@ -25,8 +25,6 @@ Row = dict[str, Any]
 Score = Callable[[VAE, Record], Row]
 Run = tuple[str, int]  # the name of a recipe, and a seed
 
-LOOKED_AT = 64  # images by which a data set of one's own is told from another
-
 
 def sweep(
     recipes: dict[str, Recipe],
@@ -240,13 +238,7 @@ def _as_stored(recipes: dict[str, Recipe], dataset: Any) -> dict[str, Recipe]:
     if dataset is None:
         return stored
 
-    places = torch.linspace(0, len(dataset) - 1, min(LOOKED_AT, len(dataset))).long()
-    if hasattr(dataset, "numbered"):
-        images = dataset.numbered(places)[0]
-    else:
-        images = dataset.sample(len(places), torch.Generator().manual_seed(0))[0]
-    known = {"images": len(dataset), "shape": list(images.shape[1:])}
-    known["fingerprint"] = joblib.hash(torch.as_tensor(images).cpu().numpy())
+    known = datasets.fingerprint(dataset)
     return {name: {"dataset": known, **recipe} for name, recipe in stored.items()}
 
 
