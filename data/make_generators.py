@@ -10,11 +10,11 @@ import torch
 from helpers import datasets, training
 from helpers.datasets import FactorTable
 from helpers.models import VAE
+from helpers.swapping import changes, combinations, decoded, nearest, share, swap_scores
 from helpers.training import Recipe
 from recipes import Call, Schedule, altered, beta_tcvae_on
 from scoring import KINDS, Scores, scores
 from stored_models import train_missing
-from swapping import changes, combinations, decoded, nearest, share, swap_scores
 
 
 def held_out(seed: int = 2025) -> list[dict[str, str]]:

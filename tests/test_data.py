@@ -17,11 +17,11 @@ import make_sweep
 import make_weights
 from helpers import datasets, training
 from helpers.models import VAE
+from helpers.swapping import changes, swap_scores
 from recipes import SEEDS, SHARED, altered
 from run_notebooks import ROOT
 from scoring import KINDS, scores
 from stored_models import missing_runs, read_index, train_missing
-from swapping import changes, swap_scores
 
 DATA = ROOT / "data"
 INDEX = read_index()
