@@ -175,7 +175,7 @@ def _as_images(images: Any) -> Tensor:
     """Images [N, C, H, W], uint8 or float32, from what `table` takes."""
     as_it_is = isinstance(images, np.ndarray | Tensor)
     try:
-        tensor = torch.as_tensor(images if as_it_is else np.asarray(images))
+        tensor = torch.as_tensor(images if as_it_is else np.array(images))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"images must be an array or a tensor of numbers, all of one shape ({error})"

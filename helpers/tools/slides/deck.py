@@ -31,9 +31,9 @@ from helpers.tools.slides.text import (
     blocks,
     condensed,
     for_a_class,
+    head_and_entries,
     height,
     in_rows,
-    items,
     kind,
     letters,
     speaker_note,
@@ -355,12 +355,12 @@ class Deck:
         need = height(block) + HOLDS * len(tags)
         lead = sum(height(paragraph) for paragraph in before)
 
-        # A list that is too long for one slide takes two.
-        entries = items(block) if kind(block) == "list" else []
+        # A list or a table that is too long for one slide takes two, which share a table's head.
+        head, entries = head_and_entries(block)
         if need + lead > ROOM and len(entries) > 1:
             half = len(entries) // 2
-            self.place("\n".join(entries[:half]), before)
-            self.place("\n".join(entries[half:]))
+            self.place("\n".join([*head, *entries[:half]]), before)
+            self.place("\n".join([*head, *entries[half:]]))
             return
 
         # The paragraphs keep the block company; if they cannot, it has the next slide to itself.

@@ -149,6 +149,14 @@ def items(block: str) -> list[str]:
     return re.split(rf"\n(?={ITEM})", block)
 
 
+def head_and_entries(block: str) -> tuple[list[str], list[str]]:
+    """What a block can be parted at: the head of a table and its rows, or the items of a list."""
+    if kind(block) == "table" and block.startswith("|"):
+        lines = block.splitlines()
+        return lines[:2], lines[2:]
+    return [], items(block) if kind(block) == "list" else []
+
+
 def summary_and_answer(block: str) -> tuple[str, str]:
     """A block that hides an answer, in two: the question or word above it, and the answer."""
     inside = re.match(r"<details><summary>(.*?)</summary>(.*?)</details>", block, re.DOTALL)
