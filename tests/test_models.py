@@ -103,3 +103,33 @@ def test_a_critic_gives_each_code_one_logit():
     assert models.critic(3)(torch.randn(7, 3)).shape == (7,)
     with pytest.raises(ValueError, match="at least one latent"):
         models.critic(0)
+
+
+# A decoder that computes every place alike
+
+
+def test_a_cell_of_the_picture_hangs_on_the_code_and_its_place_alone():
+    torch.manual_seed(0)
+    model = models.broadcast_vae((3, 8, 12), latent_dim=2, hidden=16, encoder_hidden=8)
+    codes = torch.randn(5, 2)
+    drawn = model.decode(codes)
+    assert drawn.shape == (5, 3, 8, 12)
+
+    # The cell in row 1 and column 4 of the 4x6 cells, computed alone.
+    decoder = model.decoder
+    both = decoder.from_code(codes) + decoder.from_place(decoder.places[1 * 6 + 4])
+    cell = decoder.layers(both).reshape(5, 3, 2, 2)
+    assert torch.allclose(drawn[:, :, 2:4, 8:10], cell, atol=1e-6)
+
+
+def test_it_is_built_again_from_its_description():
+    model = models.broadcast_vae((1, 8, 8), 2, mean_bound=1.5)
+    again = models.build(model.config)
+    again.load_state_dict(model.state_dict())
+    codes = torch.randn(3, 2)
+    assert torch.equal(again.decode(codes), model.decode(codes))
+
+
+def test_sides_that_cells_do_not_fill_are_refused():
+    with pytest.raises(ValueError, match="must be divisible by cell, not 3"):
+        models.broadcast_vae((1, 8, 8), 2, cell=3)

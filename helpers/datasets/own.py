@@ -105,6 +105,8 @@ def _picture_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         what = "a file" if folder.exists() else "not there"
         raise ValueError(f"pictures takes a folder of PNG or JPEG files, and {folder} is {what}")
+
+    # What a system hides there, such as macOS's "._a.png", is nobody's picture.
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     files = [path for path in inside if path.suffix.lower() in ENDINGS and path.is_file()]
     if not files:

@@ -105,6 +105,8 @@ class Sprites(FactorDataset):
                     f"{values!r}"
                 )
             kept[column] = torch.tensor(chosen)
+
+        # What cannot vary at all is no data set.
         if all(len(values) == 1 for values in kept):
             raise ValueError("keep leaves a single image: let one factor keep two values")
         return kept

@@ -54,6 +54,8 @@ class Labels:
                 f"different values in {len(self.values):,} rows. What is known about it depends on "
                 f"how finely it is cut into classes. {CUT_IT}"
             )
+
+        # Names that all differ are names of images, not of what they show.
         classes = renumbered(self.values)
         if self.are_names and len(classes) >= IDENTIFIERS and classes.max() + 1 == len(classes):
             raise ValueError(
