@@ -20,14 +20,22 @@ KINDS = {
 }
 
 
-def evaluation_posteriors(model: VAE) -> tuple[Tensor, Tensor, Tensor]:
-    """What a model of sprites makes of the 10,000 images that all such models are scored on.
+def evaluation_sprites(model: VAE) -> tuple[Tensor, Tensor]:
+    """The 10,000 images that all models of sprites are scored on.
 
     model: for images of any size in which sprites come.
-    Returns (mu, logvar, factors): the posteriors [10_000, D] each, and the factors [10_000, 5].
+    Returns the images [10_000, 1, H, W] and their factors [10_000, 5].
     """
     data = datasets.sprites(model.image_shape[-1])
-    images, factors = data.sample(10_000, torch.Generator().manual_seed(EVALUATION_SEED))
+    return data.sample(10_000, torch.Generator().manual_seed(EVALUATION_SEED))
+
+
+def evaluation_posteriors(model: VAE) -> tuple[Tensor, Tensor, Tensor]:
+    """What a model of sprites makes of the `evaluation_sprites`.
+
+    Returns (mu, logvar, factors): the posteriors [10_000, D] each, and the factors [10_000, 5].
+    """
+    images, factors = evaluation_sprites(model)
     mu, logvar = training.encode(model, images)  # [10_000, D] each
     return mu, logvar, factors
 
