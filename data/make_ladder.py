@@ -1,10 +1,10 @@
 """Train one recipe in worlds of sprites that grow by one complication at a time.
 
-The recipe is quick enough for a class: half the steps of the other programs, at twice their learning
-rate. It was tried on the first world, with seeds 0 to 2, and then left alone. (At the others' rate,
-with all their steps, seed 0 ends there with its axes turned, and a MIG of 0.02; with a price that
-starts at 40 seeds 1 and 2 have less.) The weights of the first seed are kept in half precision, and
-in results.json the scores of all five.
+The recipe is quick enough for a class: half the steps of the other programs, at twice their
+learning rate. It was tried on the first world, with seeds 0 to 2, and then left alone. (At the
+others' rate, with all their steps, seed 0 ends there with its axes turned, and a MIG of 0.02; with
+a price that starts at 40 seeds 1 and 2 have less.) The weights of the first seed are kept in half
+precision, and in results.json the scores of all five.
 """
 
 from functools import partial

@@ -7,7 +7,6 @@ a quarter of an hour on one core; the weights of the first seed are kept in half
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from helpers import datasets, metrics, training

@@ -1,4 +1,4 @@
-"""What moves pixels, whatever its name: the place, size and stretch of what a picture shows."""
+"""What moves pixels, whatever its name, and how a code goes with it."""
 
 import numpy as np
 import torch
@@ -65,6 +65,23 @@ def rank_correlations(codes: Table, quantities: Table) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         correlations = np.nan_to_num(np.corrcoef(ranks, rowvar=False))  # [D + K, D + K]
     return np.abs(correlations[:latents, latents:])
+
+
+def slopes(codes: Table, quantities: Table) -> np.ndarray:
+    """How much each latent changes with each quantity, the others held: a linear regression.
+
+    codes: [N, D]. quantities: [N, K], N greater than K.
+    Returns [D, K], the coefficients of the least squares. A row of two places is the direction in
+    the picture along which that latent rises.
+
+    >>> place = np.array([[0, 0], [1, 0], [0, 1], [2, 3]])
+    >>> slopes(place @ [[1, 0.5], [1, 2]], place).round(2)
+    array([[1. , 1. ],
+           [0.5, 2. ]])
+    """
+    given = as_array(quantities)
+    with_constant = np.column_stack([given, np.ones(len(given))])
+    return np.linalg.lstsq(with_constant, as_array(codes), rcond=None)[0][:-1].T
 
 
 def classes(quantities: Table, number: int = 20) -> np.ndarray:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from helpers import datasets, metrics
-from helpers.moments import MOMENTS, classes, moments, rank_correlations
+from helpers.moments import MOMENTS, classes, moments, rank_correlations, slopes
 
 SPRITES = datasets.sprites(64)
 
@@ -77,6 +77,16 @@ def test_rank_correlations_see_order_and_not_shape():
     assert found[[0, 1], [0, 1]] == pytest.approx([1, 1])
     assert max(found[0, 1], found[1, 0]) < 0.15
     assert (found[2] == 0).all()
+
+
+def test_slopes_are_the_coefficients_of_the_least_squares_whatever_the_origin():
+    generator = np.random.default_rng(0)
+    place = generator.normal(size=(300, 2))
+    noise = generator.normal(size=300)
+    codes = np.stack([2 * place[:, 0] - place[:, 1] + 5, noise], axis=1)
+    assert slopes(codes, place)[0] == pytest.approx([2, -1])
+    assert np.abs(slopes(codes, place)[1]).max() < 0.2
+    assert slopes(codes, place + 100) == pytest.approx(slopes(codes, place))
 
 
 def test_classes_are_equally_frequent_and_keep_the_order():

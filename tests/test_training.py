@@ -116,6 +116,29 @@ def test_the_history_has_an_entry_every_so_many_steps_and_one_at_the_end(digits)
     assert history["loss"][2] == pytest.approx(sum(every["loss"][14:]) / 6, rel=1e-5)
 
 
+def test_who_watches_sees_the_model_with_each_entry_and_changes_nothing(digits):
+    images, _ = digits.sample(1, torch.Generator().manual_seed(0))
+    seen = []
+
+    def watch(step, model):
+        seen.append((step, model.encode(images)[0].sum().item()))
+
+    model = small_model()
+    history = training.train(
+        model,
+        digits,
+        objectives.vae(),
+        steps=300,
+        batch_size=64,
+        seed=4,
+        progress=False,
+        watch=watch,
+    )
+    assert [step for step, _ in seen] == history["step"]
+    assert len({code for _, code in seen}) == len(seen)
+    assert same_weights(model, trained(digits, seed=4)[0])
+
+
 def test_training_tells_beta_tcvae_the_size_of_the_data_set(digits):
     objective = objectives.beta_tcvae(2.0)
     history = training.train(

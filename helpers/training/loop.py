@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
@@ -19,6 +19,8 @@ from helpers.objectives import Objective
 from helpers.training.checkpoints import GROUP, Checkpoint, Run
 from helpers.training.history import History, Record
 from helpers.training.incoming import as_images
+
+Watch = Callable[[int, VAE], None]  # given the number of steps done, and the model
 
 FUSED = ("cpu", "cuda")  # devices on which all of Adam's step is one call
 
@@ -47,6 +49,7 @@ def train(
     progress: bool = True,
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 10.0,
+    watch: Watch | None = None,
 ) -> Record:
     """Train `model` in place, where it is, with Adam on batches drawn from `dataset`.
 
@@ -65,6 +68,8 @@ def train(
       process died, the same call with a fresh model goes on from there, and ends bit for bit as if
       nothing had happened. The file is gone when the run is done.
     checkpoint_seconds: from one writing of the checkpoint to the next.
+    watch: called as watch(step, model) with each entry of the history, for example to keep what the
+      model draws at that time. What it keeps is no part of the checkpoint.
     Returns the history, a dict of lists with an entry each time: "step", "loss",
     "reconstruction", "rate" (nats, means over the batches since the last entry) and "kl" (a list
     with one value a latent). Interrupting the kernel ends the training early: the model keeps what
@@ -114,6 +119,8 @@ def train(
                 if history.add(step, terms):
                     bar.set_postfix(history.latest(), refresh=False)
                     bar.update(step + 1 - bar.n)
+                    if watch is not None:
+                        watch(step + 1, model)
                 saved.keep(step + 1)
         except KeyboardInterrupt:
             print(

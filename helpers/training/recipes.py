@@ -11,7 +11,7 @@ from helpers import datasets, models, objectives
 from helpers.models import VAE
 from helpers.objectives import Objective
 from helpers.training.history import Record
-from helpers.training.loop import train
+from helpers.training.loop import Watch, train
 
 Recipe = dict[str, dict[str, Any]]
 
@@ -22,6 +22,7 @@ def from_recipe(
     progress: bool = True,
     checkpoint: Path | str | None = None,
     dataset: Any = None,
+    watch: Watch | None = None,
 ) -> tuple[VAE, Record]:
     """The training that a recipe describes. The seed decides weights, batches and noise.
 
@@ -29,7 +30,7 @@ def from_recipe(
       arguments, "model" one of helpers.models and "objective" one of helpers.objectives, each under
       "function"; in the objective a list of [step, value] pairs is a `piecewise_linear`. "training"
       has the arguments of `train`. Other entries, such as "setting", are notes of whoever wrote it.
-    progress, checkpoint: as in `train`.
+    progress, checkpoint, watch: as in `train`.
     dataset: images of your own, as in `train`, for a recipe without "dataset".
     Returns (model, history).
     Raises ValueError for a recipe that does not say what to call, or not how; KeyboardInterrupt
@@ -38,7 +39,14 @@ def from_recipe(
     images, model, objective = prepared(recipe, seed, dataset)
     training = recipe["training"]
     history = train(
-        model, images, objective, seed=seed, progress=progress, checkpoint=checkpoint, **training
+        model,
+        images,
+        objective,
+        seed=seed,
+        progress=progress,
+        checkpoint=checkpoint,
+        watch=watch,
+        **training,
     )
     if history["step"][-1:] != [training["steps"]]:
         raise KeyboardInterrupt
