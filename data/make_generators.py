@@ -147,10 +147,10 @@ def main() -> None:
     torch.set_flush_denormal(True)
 
     fruits = datasets.fruits(hold_out=held_out())
-    train_missing(FRUIT_RECIPES, partial(fruit_scores, data=fruits), dtype=torch.float16)
+    train_missing(FRUIT_RECIPES, partial(fruit_scores, data=fruits))
 
     faces = datasets.faces(48)
-    train_missing(FACE_RECIPES, partial(face_scores, data=faces), dtype=torch.float16)
+    train_missing(FACE_RECIPES, partial(face_scores, data=faces))
 
 
 if __name__ == "__main__":

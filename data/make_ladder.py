@@ -99,4 +99,4 @@ def relabelled(world: FactorDataset, images: Tensor, factors: Tensor) -> tuple[T
 if __name__ == "__main__":
     for name, recipe in RECIPES.items():
         scores = partial(ladder_scores, keep=WORLDS[name])
-        train_missing({name: recipe}, scores, dtype=torch.float16)
+        train_missing({name: recipe}, scores)

@@ -40,6 +40,8 @@ RECIPES = {
         "model": BROADCAST,
         "objective": {"function": "beta_vae", "beta": FALLING},
     },
+}
+CONTROL = {
     "broadcast_control": {
         **PLACED,
         "model": MLP,
@@ -84,4 +86,5 @@ def right_shape(model: VAE, images: Tensor, factors: Tensor) -> float:
 
 
 if __name__ == "__main__":
-    train_missing(RECIPES, evaluate, dtype=torch.float16)
+    train_missing(RECIPES, evaluate)
+    train_missing(CONTROL, evaluate, keep_weights=False)

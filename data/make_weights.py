@@ -1,8 +1,8 @@
 """Train the models of sprites in this folder.
 
 `make weights` calls this first; what is already in results.json is not trained again. Each recipe
-is run over the same five seeds. The weights of the first seed are kept, and of every seed its
-scores on the same 10,000 images.
+is run over the same five seeds. The weights of the first seed are kept, in half precision, and of
+every seed its scores on the same 10,000 images.
 """
 
 from helpers.models import VAE

@@ -46,16 +46,15 @@ def train_missing(
     evaluate: Callable[[VAE], Scores],
     *,
     seeds: Sequence[int] = SEEDS,
-    dtype: torch.dtype = torch.float32,
+    keep_weights: bool = True,
     folder: Path = FOLDER,
 ) -> None:
     """Train every recipe with every seed that results.json does not have yet, and add its scores.
 
     recipes: by their names, which become the names of files.
     evaluate: what the index is to keep of a trained model. The last terms of the loss are added.
-    seeds: of the runs. Of the first of SEEDS the index keeps the history too, and the weights are
-      kept in a file of their own.
-    dtype: of the numbers in that file.
+    seeds: of the runs. Of the first of SEEDS the index keeps the history too.
+    keep_weights: of the first of SEEDS the weights are kept in a file, in half precision.
     folder: where the index and the files are. An interrupted run goes on from its checkpoint there.
     """
     # A second thread gains a third at best, and may change the last digits.
@@ -73,11 +72,13 @@ def train_missing(
         entry = index[name]
         entry["runs"][str(seed)] = rounded({**evaluate(model), **last_terms(history)})
 
-        # The weights of one seed are enough for the notebooks.
         if seed == SEEDS[0]:
-            path = folder / f"{name}.safetensors"
-            training.save(path, copy.deepcopy(model).to(dtype), {**recipe, "seed": seed})
             entry["history"] = rounded(history)
+
+        # The weights of one seed are enough for the notebooks.
+        if seed == SEEDS[0] and keep_weights:
+            path = folder / f"{name}.safetensors"
+            training.save(path, copy.deepcopy(model).half(), {**recipe, "seed": seed})
             entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
         _write_index(index, folder)
 
