@@ -162,6 +162,7 @@ def traversals(
     reach: float = 1.5,
     steps: int = 9,
     labels: Sequence[str] | None = None,
+    pixel_size: float = 0.02,
 ) -> Figure:
     """A row a latent: the image decoded while that latent moves and the others keep their means.
 
@@ -170,6 +171,7 @@ def traversals(
     reach: each latent runs from -reach to reach.
     steps: the number of pictures in a row.
     labels: [D] texts, such as the factor that each latent knows most about.
+    pixel_size: as in `image_grid`.
     Returns a figure.
     """
     kl = torch.as_tensor(mean_kl).detach().cpu().numpy()
@@ -188,7 +190,7 @@ def traversals(
     rows = [f"$z_{{{j + 1}}}$  {kl[j]:.1f} nats" for j in order]
     if labels:
         rows = [f"{row}  {labels[j]}" for row, j in zip(rows, order, strict=True)]
-    return image_grid(decoded, steps, titles=titles, row_labels=rows)
+    return image_grid(decoded, steps, titles, rows, pixel_size=pixel_size)
 
 
 def matrix(
