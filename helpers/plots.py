@@ -139,10 +139,11 @@ def _middles(count: int, length: int) -> list[float]:
     return [(i + 0.5) * (length + GUTTER) - GUTTER / 2 for i in range(count)]
 
 
-def reconstructions(model: VAE, images: Tensor) -> Figure:
+def reconstructions(model: VAE, images: Tensor, *, pixel_size: float = 0.02) -> Figure:
     """Two rows: images, and below each the model's reconstruction from its posterior mean.
 
     images: [B, C, H, W], in [0, 1].
+    pixel_size: as in `image_grid`.
     Returns a figure.
     """
     shown = as_images(images, model)
@@ -151,7 +152,9 @@ def reconstructions(model: VAE, images: Tensor) -> Figure:
         decoded = model.mean_image(mu)  # [B, C, H, W]
 
     both = torch.cat([shown, decoded])
-    return image_grid(both, len(shown), row_labels=["image", "reconstruction"])
+    return image_grid(
+        both, len(shown), row_labels=["image", "reconstruction"], pixel_size=pixel_size
+    )
 
 
 def traversals(
