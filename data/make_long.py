@@ -1,8 +1,8 @@
 """Train longer than fits a class: wider, or until the shut latents open, and once at 64x64 pixels.
 
-`make weights` calls this after the others. In results.json are the scores of all five seeds; weights
-are kept of the dip only, which the notebooks draw. A run takes three to five minutes on one core. At
-the papers' 64x64 pixels there is one seed only.
+`make weights` calls this after the others. In results.json are the scores of all five seeds;
+weights are kept of the dip only, which the notebooks draw. A run takes three to five minutes on one
+core. At the papers' 64x64 pixels there is one seed only.
 """
 
 from helpers.models import VAE

@@ -20,6 +20,7 @@ import make_turning
 import make_weights
 from helpers import datasets, training
 from helpers.models import VAE
+from helpers.moments import slopes
 from helpers.swapping import changes, swap_scores
 from recipes import SEEDS, SHARED, altered
 from run_notebooks import ROOT
@@ -147,6 +148,22 @@ def test_worlds_of_the_ladder_score_what_is_written(name):
     assert found.keys() == written.keys() - {"reconstruction", "rate"}
     for key, value in found.items():
         assert value == pytest.approx(written[key], abs=2e-2), key
+
+
+def test_the_watched_trainings_are_those_of_their_recipes():
+    stored_turns = json.loads((DATA / "turning.json").read_text(encoding="utf-8"))
+    assert stored_turns.keys() == make_turning.RUNS.keys()
+    for name, (recipe, seed) in make_turning.RUNS.items():
+        turn = stored_turns[name]
+        assert (turn["recipe"], turn["seed"]) == (recipe, seed)
+        assert turn["step"][-1] == recipe["training"]["steps"]
+        assert np.shape(turn["slopes"]) == (len(turn["step"]), 6, 2)
+
+    # The first is the run whose weights are here, so it ends with the same code.
+    model = stored("beta_tcvae_annealed")
+    images, factors = datasets.sprites(32).sample(5000, torch.Generator().manual_seed(10_000))
+    found = slopes(training.encode(model, images)[0], factors[:, 3:])
+    assert found == pytest.approx(np.array(stored_turns["turns"]["slopes"][-1]), abs=2e-3)
 
 
 @pytest.mark.parametrize("name", make_pictures.RECIPES)
