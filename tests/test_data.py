@@ -11,10 +11,10 @@ import pytest
 import torch
 from scipy.stats import t as student_t
 
+import make_broadcast
 import make_generators
 import make_ladder
 import make_long
-import make_pictures
 import make_sweep
 import make_turning
 import make_weights
@@ -24,7 +24,7 @@ from helpers.moments import slopes
 from helpers.swapping import changes, swap_scores
 from recipes import SEEDS, SHARED, altered
 from run_notebooks import ROOT
-from scoring import KINDS, scores
+from scoring import KINDS, scores, scores_with_moments
 from stored_models import missing_runs, read_index, train_missing
 
 DATA = ROOT / "data"
@@ -36,9 +36,9 @@ WITH_WEIGHTS = (
     | make_generators.FACE_RECIPES
     | make_long.DRAWN
     | make_ladder.RECIPES
-    | make_pictures.RECIPES
+    | make_broadcast.RECIPES
 )
-ON_EVERY_SEED = WITH_WEIGHTS | make_long.RECIPES | make_pictures.CONTROL
+ON_EVERY_SEED = WITH_WEIGHTS | make_long.RECIPES | make_broadcast.CONTROL
 RECIPES = ON_EVERY_SEED | make_long.ONCE
 
 Rows = list[dict[str, Any]]
@@ -166,9 +166,9 @@ def test_the_watched_trainings_are_those_of_their_recipes():
     assert found == pytest.approx(np.array(stored_turns["turns"]["slopes"][-1]), abs=2e-3)
 
 
-@pytest.mark.parametrize("name", make_pictures.RECIPES)
+@pytest.mark.parametrize("name", make_broadcast.RECIPES)
 def test_models_that_draw_score_what_is_written(name):
-    found = make_pictures.evaluate(stored(name))
+    found = scores_with_moments(stored(name))
     written = first_run(name)
     for key in ("mig", "posterior_mig_four", "mig_of_moments", "right_shape", "kl"):
         assert found[key] == pytest.approx(written[key], abs=2e-2), key
