@@ -1,4 +1,4 @@
-"""Every figure that appears twice, and `show`, which puts a figure and its description on the page.
+"""Figures that appear twice or are long to draw; `show` puts one and its description on the page.
 
 Colours are Okabe and Ito's, which stay apart for colour-blind readers; heat maps are cividis, even
 in greyscale.
@@ -8,6 +8,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -232,6 +233,63 @@ def matrix(
     axes.set(title=title, xlabel="factor", ylabel="latent")
     axes.spines[:].set_visible(False)
     figure.colorbar(picture, label=unit)
+    return figure
+
+
+class Rung(NamedTuple):
+    """One row of `ladder`: a world, what a model draws of it, and how it scores."""
+
+    label: str
+    images: Tensor  # [B, 1, H, W]
+    drawn: Tensor  # [B, 1, H, W], what the model makes of them
+    scores: Sequence[float]  # one a run
+    best_score: float  # what the ruler gives the factors themselves
+    errors: Sequence[float]  # one a run, in nats
+    floor: float  # the least error possible, in nats
+    remark: str
+
+
+def ladder(rungs: Sequence[Rung], score: str, error: str) -> Figure:
+    """A row a world: pictures, what a model draws of them, and its runs' scores and errors.
+
+    score, error: the titles of the two panels.
+    Returns a figure.
+    """
+    figure, (pictures, left, right) = plt.subplots(
+        1, 3, figsize=(12, 0.68 * len(rungs)), width_ratios=[1.7, 1, 1], layout="constrained"
+    )
+
+    # The images on the left, what is drawn of them on the right, a wide gutter in between.
+    count, _, height, width = rungs[0].images.shape
+    halves = [torch.cat([getattr(rung, side) for rung in rungs]) for side in ("images", "drawn")]
+    canvases = [_tiled(half.detach().clamp(0, 1), count) for half in halves]
+    gutter = np.ones((len(canvases[0]), 4 * GUTTER))
+    pictures.imshow(
+        np.hstack([canvases[0], gutter, canvases[1]]),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        extent=(0, 2, len(rungs) - 0.5, -0.5),
+    )
+    pictures.set_yticks(range(len(rungs)), [rung.label for rung in rungs])
+    pictures.set_xticks([0.5, 1.5], ["the world", "what the model draws"])
+    pictures.xaxis.tick_top()
+    pictures.tick_params(length=0)
+    pictures.spines[:].set_visible(False)
+
+    # A dot a run, and a mark for the best that is possible.
+    for y, rung in enumerate(rungs):
+        values = ((left, rung.scores, rung.best_score), (right, rung.errors, rung.floor))
+        for axes, runs, best in values:
+            axes.plot(runs, [y] * len(runs), "o", color=PALETTE[0], alpha=0.6)
+            axes.plot(best, y, "|", color="black", markersize=14)
+        left.text(0.01, y + 0.42, rung.remark, fontsize=8.5)
+
+    for axes, title in ((left, score), (right, error)):
+        axes.set(ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
+        axes.set_title(title, fontsize=10)
+    left.set_xlim(0, 1)
     return figure
 
 
