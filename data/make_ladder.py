@@ -1,10 +1,13 @@
 """Train one recipe in worlds of sprites that grow by one complication at a time.
 
 The recipe is quick enough for a class: half the steps of the other programs, at twice their
-learning rate. It was tried on the first world, with seeds 0 to 2, and then left alone. (At the
-others' rate, with all their steps, seed 0 ends there with its axes turned, and a MIG of 0.02; with
-a price that starts at 40 seeds 1 and 2 have less.) The weights of the first seed are kept in half
-precision, and in results.json the scores of all five.
+learning rate. The price of the first world was tried there, with seeds 0 to 2, and failed in
+others: in one run of five or so the second position opened late, together with the size, and the
+axes stayed askew. So in all other worlds the price comes down sooner and then stays where only the
+positions pay. It was tried on the runs that had failed, and on seeds 6 and 7 of all sprites. (In
+the first world it fails: there the size pays at that price. Nor did one path do for all that was
+scaled with the error of the average picture.) The weights of the first seed are kept, and in
+results.json the scores of all five.
 """
 
 from functools import partial
@@ -33,11 +36,15 @@ WORLDS: dict[str, dict[str, Any]] = {
     "all_sprites": {},
 }
 HALVED: Schedule = [[step / 2, weight] for step, weight in SCHEDULE]
+SETTLING: Schedule = [[0, 28], [500, 22], [1500, 16], [3000, 14], [3750, 5], [5000, 1]]
 QUICK = altered(SHARED, training={"steps": 7000, "learning_rate": 2e-3})
 RECIPES = {
     name: {
         **altered(QUICK, dataset={"keep": keep}),
-        "objective": {"function": "beta_vae", "beta": HALVED},
+        "objective": {
+            "function": "beta_vae",
+            "beta": HALVED if name == "squares_upright" else SETTLING,
+        },
     }
     for name, keep in WORLDS.items()
 }
