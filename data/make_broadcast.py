@@ -9,7 +9,7 @@ from scoring import scores_with_moments
 from stored_models import train_missing
 
 # The decoder that is alike at every place needs no price at which only positions pay.
-# (One run with ten latents, in which β fell on to 0.1 over 20,000 steps, had two nats of error less,
+# (One run with ten latents, in which β fell on to 0.1 over 20,000 steps, had less error,
 # and the two second moments in four latents instead of two.)
 FALLING: Schedule = [[0, 4], [3000, 1], [8000, 0.3]]
 PLACED = altered(SHARED, training={"steps": 12_000})
