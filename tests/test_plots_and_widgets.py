@@ -109,6 +109,31 @@ def test_traversals_move_one_latent_a_row_the_strongest_on_top():
     assert np.allclose(canvas_of(figure)[:8, :8], wanted, atol=1e-6)
 
 
+def test_the_ladder_has_a_row_a_world_with_a_dot_a_run():
+    world, drawn = torch.zeros(3, 1, 8, 8), torch.ones(3, 1, 8, 8)
+    rungs = [
+        plots.Rung("easy", world, drawn, [0.7, 0.8], 0.9, [14.0, 15.0], 10.0, "lost: nothing"),
+        plots.Rung("hard", drawn, world, [0.3], 0.8, [29.0], 9.0, "lost: much"),
+    ]
+    figure = plots.ladder(rungs, "MIG", "error")
+    pictures, left, right = figure.axes
+    assert [label.get_text() for label in pictures.get_yticklabels()] == ["easy", "hard"]
+    assert [text.get_text() for text in left.texts] == ["lost: nothing", "lost: much"]
+
+    # Each row's dots, then its mark.
+    for axes, values in ((left, [[0.7, 0.8], 0.9, [0.3], 0.8]), (right, [[14, 15], 10, [29], 9])):
+        lines = axes.get_lines()
+        assert [np.ravel(line.get_xdata()).tolist() for line in lines] == [
+            np.ravel(value).tolist() for value in values
+        ]
+        assert [line.get_ydata()[0] for line in lines] == [0, 0, 1, 1]
+
+    # Black worlds stand on the left of the first row, what is drawn of them on the right.
+    canvas = pictures.get_images()[0].get_array()
+    assert canvas[4, 4] == 0 and canvas[4, -4] == 1
+    assert canvas[-4, 4] == 1 and canvas[-4, -4] == 0
+
+
 def test_matrix_writes_every_number():
     figure = plots.matrix([[0.0, 1.25], [2.5, 0.5]], ["g", "h"], "title", "nats", order=[1, 0])
     written = [text.get_text() for text in figure.axes[0].texts]
