@@ -1,6 +1,5 @@
 """The scores that the tables in this folder keep of a trained model."""
 
-import math
 from typing import Any
 
 import torch
@@ -8,8 +7,6 @@ from torch import Tensor
 
 from helpers import datasets, gaussians, metrics, training
 from helpers.models import VAE
-from helpers.moments import classes, moments, rank_correlations
-from helpers.swapping import decoded, nearest, share
 
 Scores = dict[str, Any]  # floats, or lists of floats with one value a factor or a latent
 
@@ -95,46 +92,6 @@ def scores_by_both_gaps(mu: Tensor, logvar: Tensor, factors: Tensor) -> Scores:
         "forest_completeness": forest.completeness,
         "forest_informativeness": forest.informativeness,
     }
-
-
-def scores_with_moments(model: VAE) -> Scores:
-    """The `scores_by_both_gaps` of a model of sprites, and what it has to do with their moments.
-
-    Returns more than these: "moments" [D, 5], the rank correlation of each latent with each of
-    `helpers.moments.MOMENTS`; "mig_of_moments", the MIG whose factors they are, in 20 classes each;
-    and "right_shape", of 500 images.
-    """
-    mu, logvar, factors = evaluation_posteriors(model)
-    images, _ = evaluation_sprites(model)
-    measured = moments(images)
-    by_moments = metrics.mig(mu, classes(measured))
-    return {
-        **scores_by_both_gaps(mu, logvar, factors),
-        "moments": rank_correlations(mu, measured).tolist(),
-        "mig_of_moments": by_moments.score,
-        "right_shape": right_shape(model, images[:500], factors[:500]),
-    }
-
-
-def right_shape(model: VAE, images: Tensor, factors: Tensor) -> float:
-    """How often what a model draws of a sprite is nearest to one of the same shape.
-
-    images: [N, 1, H, W], sprites. factors: [N, 5], theirs.
-    Returns the share, among all sprites of this size.
-    """
-    data = datasets.sprites(model.image_shape[-1])
-    drawn = decoded(model, training.encode(model, images)[0])  # [N, 1, H, W]
-
-    # All sprites at once would fill three gigabytes.
-    least = torch.full((len(drawn),), math.inf)
-    found = torch.zeros(len(drawn), dtype=torch.long)
-    for numbers in torch.arange(len(data)).split(8192):
-        candidates = data.factors(numbers)
-        number, distance = nearest(drawn, data.images(candidates))
-        closer = distance < least
-        least[closer] = distance[closer]
-        found[closer] = candidates[number[closer], data.column("shape")]
-    return share(found == factors[:, data.column("shape")])
 
 
 def last_terms(history: dict[str, list]) -> Scores:

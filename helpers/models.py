@@ -332,9 +332,8 @@ class Broadcast(nn.Module):
         self.map_shape = (height // cell, width // cell)
         self.cell_shape = (channels, cell, cell)
 
-        # Both are added in the first layer, so that each is multiplied once and not B · P times.
-        self.from_code = nn.Linear(latent_dim, hidden)
-        self.from_place = nn.Linear(2, hidden, bias=False)
+        # The first layer takes the code and, behind it, the two coordinates of the place.
+        self.first = nn.Linear(latent_dim + 2, hidden)
         self.layers = nn.Sequential(
             nn.ReLU(inplace=True),
             nn.Linear(hidden, hidden),
@@ -346,7 +345,10 @@ class Broadcast(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes [B, latent_dim] to [B, C, H, W]."""
-        both = self.from_code(codes)[:, None] + self.from_place(self.places)  # [B, P, hidden]
+        # Code and place are added there, so that each is multiplied once and not B · P times.
+        for_code, for_place = self.first.weight.split([codes.shape[1], 2], dim=1)
+        from_code = F.linear(codes, for_code, self.first.bias)  # [B, hidden]
+        both = from_code[:, None] + self.places @ for_place.T  # [B, P, hidden]
         cells = self.layers(both).unflatten(2, self.cell_shape).unflatten(1, self.map_shape)
         return cells.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)  # [B, C, H, W]
 

@@ -117,7 +117,8 @@ def test_a_cell_of_the_picture_hangs_on_the_code_and_its_place_alone():
 
     # The cell in row 1 and column 4 of the 4x6 cells, computed alone.
     decoder = model.decoder
-    both = decoder.from_code(codes) + decoder.from_place(decoder.places[1 * 6 + 4])
+    place = decoder.places[1 * 6 + 4].expand(len(codes), 2)
+    both = decoder.first(torch.cat([codes, place], dim=1))
     cell = decoder.layers(both).reshape(5, 3, 2, 2)
     assert torch.allclose(drawn[:, :, 2:4, 8:10], cell, atol=1e-6)
 
