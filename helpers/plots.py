@@ -252,7 +252,7 @@ class Rung(NamedTuple):
 def ladder(rungs: Sequence[Rung], score: str, error: str) -> Figure:
     """A row a world: pictures, what a model draws of them, and its runs' scores and errors.
 
-    score, error: the titles of the two panels.
+    score, error: what the axes of the two panels say.
     Returns a figure.
     """
     figure, (pictures, left, right) = plt.subplots(
@@ -286,9 +286,8 @@ def ladder(rungs: Sequence[Rung], score: str, error: str) -> Figure:
             axes.plot(best, y, "|", color="black", markersize=14)
         left.text(0.01, y + 0.42, rung.remark, fontsize=8.5)
 
-    for axes, title in ((left, score), (right, error)):
-        axes.set(ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
-        axes.set_title(title, fontsize=10)
+    for axes, label in ((left, score), (right, error)):
+        axes.set(xlabel=label, ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
     left.set_xlim(0, 1)
     return figure
 
