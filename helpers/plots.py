@@ -284,7 +284,7 @@ def ladder(rungs: Sequence[Rung], score: str, error: str) -> Figure:
         for axes, runs, best in values:
             axes.plot(runs, [y] * len(runs), "o", color=PALETTE[0], alpha=0.6)
             axes.plot(best, y, "|", color="black", markersize=14)
-        left.text(0.01, y + 0.42, rung.remark, fontsize=8.5)
+        left.text(0.01, y + 0.37, rung.remark, fontsize=8.5)
 
     for axes, label in ((left, score), (right, error)):
         axes.set(xlabel=label, ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
