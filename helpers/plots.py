@@ -249,18 +249,18 @@ class Rung(NamedTuple):
     remark: str
 
 
-def ladder(rungs: Sequence[Rung], score: str, error: str) -> Figure:
-    """A row a world: pictures, what a model draws of them, and its runs' scores and errors.
+def ladder(rungs: Sequence[Rung], best: tuple[str, str]) -> Figure:
+    """A row a world: pictures, what a model draws of them, its runs' MIG and error, and a remark.
 
-    score, error: what the axes of the two panels say.
+    best: what the marks for the best possible MIG and for the least possible error are called.
     Returns a figure.
     """
-    figure, (pictures, left, right) = plt.subplots(
-        1, 3, figsize=(12, 0.68 * len(rungs)), width_ratios=[1.7, 1, 1], layout="constrained"
+    figure, (pictures, left, right, remarks) = plt.subplots(
+        1, 4, figsize=(13, 0.7 * len(rungs)), width_ratios=[2, 1, 1, 1.2], layout="constrained"
     )
 
     # The images on the left, what is drawn of them on the right, a wide gutter in between.
-    count, _, height, width = rungs[0].images.shape
+    count = len(rungs[0].images)
     halves = [torch.cat([getattr(rung, side) for rung in rungs]) for side in ("images", "drawn")]
     canvases = [_tiled(half.detach().clamp(0, 1), count) for half in halves]
     gutter = np.ones((len(canvases[0]), 4 * GUTTER))
@@ -278,17 +278,25 @@ def ladder(rungs: Sequence[Rung], score: str, error: str) -> Figure:
     pictures.tick_params(length=0)
     pictures.spines[:].set_visible(False)
 
-    # A dot a run, and a mark for the best that is possible.
+    # A circle a run, one a little below the other, and a mark for the best that is possible.
     for y, rung in enumerate(rungs):
-        values = ((left, rung.scores, rung.best_score), (right, rung.errors, rung.floor))
-        for axes, runs, best in values:
-            axes.plot(runs, [y] * len(runs), "o", color=PALETTE[0], alpha=0.6)
-            axes.plot(best, y, "|", color="black", markersize=14)
-        left.text(0.01, y + 0.37, rung.remark, fontsize=8.5)
+        for axes, runs, mark in (
+            (left, rung.scores, rung.best_score),
+            (right, rung.errors, rung.floor),
+        ):
+            heights = y + 0.07 * (np.arange(len(runs)) - (len(runs) - 1) / 2)
+            axes.plot(runs, heights, "o", color=PALETTE[0], mfc="none", ms=5)
+            axes.plot(mark, y, "|", color="black", ms=16, mew=2)
+        remarks.text(0, y, rung.remark, va="center", fontsize=10)
 
-    for axes, label in ((left, score), (right, error)):
+    for axes, label, mark in ((left, "MIG", best[0]), (right, "error (nats)", best[1])):
         axes.set(xlabel=label, ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
+        axes.lines[0].set_label("a run")
+        axes.lines[1].set_label(mark)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=9)
     left.set_xlim(0, 1)
+    remarks.set(xlim=(0, 1), ylim=(len(rungs) - 0.5, -0.5))
+    remarks.axis("off")
     return figure
 
 

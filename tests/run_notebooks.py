@@ -300,7 +300,8 @@ def main(names: list[str]) -> None:
 
     # What is too much, at the end, where it is seen.
     all_within = (
-        f"All within {MOST['seconds']} s (04 and 05: 120 s, 08: 90 s), {MOST['peak GB']} GB of memory, "
+        f"All within {MOST['seconds']} s (04 and 05: 120 s, 08: 90 s), "
+        f"{MOST['peak GB']} GB of memory, "
         f"{MOST['MB saved']:g} MB and {MOST['lines']} lines a cell."
     )
     print("\n".join(exceeded) or all_within)

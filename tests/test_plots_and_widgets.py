@@ -115,10 +115,11 @@ def test_the_ladder_has_a_row_a_world_with_a_dot_a_run():
         plots.Rung("easy", world, drawn, [0.7, 0.8], 0.9, [14.0, 15.0], 10.0, "lost: nothing"),
         plots.Rung("hard", drawn, world, [0.3], 0.8, [29.0], 9.0, "lost: much"),
     ]
-    figure = plots.ladder(rungs, "MIG", "error")
-    pictures, left, right = figure.axes
+    figure = plots.ladder(rungs, ("the factors", "the floor"))
+    pictures, left, right, remarks = figure.axes
     assert [label.get_text() for label in pictures.get_yticklabels()] == ["easy", "hard"]
-    assert [text.get_text() for text in left.texts] == ["lost: nothing", "lost: much"]
+    assert [text.get_text() for text in remarks.texts] == ["lost: nothing", "lost: much"]
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["a run", "the floor"]
 
     # Each row's dots, then its mark.
     for axes, values in ((left, [[0.7, 0.8], 0.9, [0.3], 0.8]), (right, [[14, 15], 10, [29], 9])):
@@ -126,7 +127,7 @@ def test_the_ladder_has_a_row_a_world_with_a_dot_a_run():
         assert [np.ravel(line.get_xdata()).tolist() for line in lines] == [
             np.ravel(value).tolist() for value in values
         ]
-        assert [line.get_ydata()[0] for line in lines] == [0, 0, 1, 1]
+        assert [np.mean(line.get_ydata()) for line in lines] == pytest.approx([0, 0, 1, 1])
 
     # Black worlds stand on the left of the first row, what is drawn of them on the right.
     canvas = pictures.get_images()[0].get_array()
