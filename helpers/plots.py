@@ -256,7 +256,7 @@ def ladder(rungs: Sequence[Rung], best: tuple[str, str]) -> Figure:
     Returns a figure.
     """
     figure, (pictures, left, right, remarks) = plt.subplots(
-        1, 4, figsize=(13, 0.7 * len(rungs)), width_ratios=[2, 1, 1, 1.2], layout="constrained"
+        1, 4, figsize=(13, 0.7 * len(rungs)), width_ratios=[2.5, 1, 1, 1.2], layout="constrained"
     )
 
     # The images on the left, what is drawn of them on the right, a wide gutter in between.

@@ -285,7 +285,12 @@ class Visit:
         self.until(lambda: self.prompts()[0] != "[ ]:")
         self.until(lambda: "[*]:" not in self.prompts(), RUN_SECONDS)
 
-        run = [f"[{number}]:" for number in range(1, cells + 1)]
+        # A folded cell shows no number; those behind it tell that it has run.
+        folded = [
+            cell.metadata.get("jupyter", {}).get("source_hidden", False)
+            for cell in code_cells(self.notebook)
+        ]
+        run = ["" if fold else f"[{number}]:" for number, fold in enumerate(folded, start=1)]
         self.expect(self.prompts() == run, f"it ran only {self.prompts()}")
 
     # What is there
