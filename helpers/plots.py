@@ -289,10 +289,10 @@ def ladder(rungs: Sequence[Rung], best: tuple[str, str]) -> Figure:
             axes.plot(mark, y, "|", color="black", ms=16, mew=2)
         remarks.text(0, y, rung.remark, va="center", fontsize=10)
 
-    for axes, label, mark in ((left, "MIG", best[0]), (right, "error (nats)", best[1])):
+    for axes, label, called in ((left, "MIG", best[0]), (right, "error (nats)", best[1])):
         axes.set(xlabel=label, ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
         axes.lines[0].set_label("a run")
-        axes.lines[1].set_label(mark)
+        axes.lines[1].set_label(called)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=9)
     left.set_xlim(0, 1)
     remarks.set(xlim=(0, 1), ylim=(len(rungs) - 0.5, -0.5))
