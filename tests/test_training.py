@@ -62,12 +62,12 @@ RECIPES = {"vae": recipe(function="vae"), "beta": recipe(function="beta_vae", be
 # The loop
 
 
-def trained(digits, seed):
+def trained(digits, seed, watch=None):
     """A small VAE after 300 steps on digits, and the history."""
     model = small_model()
     objective = objectives.vae()
     history = training.train(
-        model, digits, objective, steps=300, batch_size=64, seed=seed, progress=False
+        model, digits, objective, steps=300, batch_size=64, seed=seed, progress=False, watch=watch
     )
     return model, history
 
@@ -123,17 +123,7 @@ def test_who_watches_sees_the_model_with_each_entry_and_changes_nothing(digits):
     def watch(step, model):
         seen.append((step, model.encode(images)[0].sum().item()))
 
-    model = small_model()
-    history = training.train(
-        model,
-        digits,
-        objectives.vae(),
-        steps=300,
-        batch_size=64,
-        seed=4,
-        progress=False,
-        watch=watch,
-    )
+    model, history = trained(digits, seed=4, watch=watch)
     assert [step for step, _ in seen] == history["step"]
     assert len({code for _, code in seen}) == len(seen)
     assert same_weights(model, trained(digits, seed=4)[0])
