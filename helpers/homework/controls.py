@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 import ipywidgets
+import numpy as np
 from IPython.display import display
 
 from helpers.homework import hw1_elbo, hw2_beta_vae, hw3_beta_tcvae, hw4_metrics
@@ -20,7 +21,7 @@ HOMEWORKS = {
     "hw3_beta_tcvae": hw3_beta_tcvae,
     "hw4_metrics": hw4_metrics,
 }
-_EXERCISES = {e.id: e for module in HOMEWORKS.values() for e in module.EXERCISES}
+_EXERCISES = {e.id: e for module in HOMEWORKS.values() for e in module.exercises()}
 _QUIZZES = {key: q for module in HOMEWORKS.values() for key, q in module.QUIZZES.items()}
 
 _HINTS = ("First hint", "Second hint", "A worked line")
@@ -37,33 +38,44 @@ class _Progress:
 _PROGRESS = {id: _Progress() for id in _EXERCISES}
 
 
-def exercises(homework: str | None = None) -> list[Exercise]:
+def exercises(homework: str | None = None, variant: int = 0) -> list[Exercise]:
     """All exercises in their order, or those of one homework.
 
     homework: a key of `HOMEWORKS`, such as "hw1_elbo"; None for all.
+    variant: 0 for the public notebook's, else other numbers, lines and bugs.
     """
-    if homework is None:
-        return list(_EXERCISES.values())
-
-    return list(HOMEWORKS[homework].EXERCISES)
+    chosen = HOMEWORKS if homework is None else [homework]
+    return [e for name in chosen for e in HOMEWORKS[name].exercises(variant)]
 
 
-def exercise(id: str) -> Exercise:
+def exercise(id: str, variant: int = 0) -> Exercise:
     """The exercise of this id, such as "1.2".
+
+    variant: 0 for the public notebook's, else other numbers, lines and bugs.
 
     Raises ValueError if there is none.
     """
     if id not in _EXERCISES:
         raise ValueError(f"there is no exercise {id!r}; there are {', '.join(_EXERCISES)}")
+    if variant:
+        return next(e for e in exercises(variant=variant) if e.id == id)
 
     return _EXERCISES[id]
+
+
+def inputs(id: str, seed: int) -> dict[str, tuple]:
+    """The inputs that a check with this seed draws, each a tuple of arguments, by what they are.
+
+    A failing check names the seed and the words: `kl(*inputs("1.3", 42)["one draw"])`.
+    """
+    return dict(exercise(id).draw(np.random.default_rng(seed)))
 
 
 # Verdicts. `function` is what a learner has written, and `seed` draws its inputs.
 
 
 def check(id: str, function: Any, seed: int | None = None) -> None:
-    """Print one line: the function holds, is not attempted, or fails and why.
+    """Print that the function holds, is not attempted, or fails: why, and for which input.
 
     seed: of the inputs, to repeat those of a failure; None for new ones.
     """
@@ -82,7 +94,7 @@ def verdict(id: str, function: Any, seed: int | None = None) -> Verdict:
 def require(id: str, function: Any, seed: int | None = None) -> None:
     """Nothing if the function holds: this is for grading.
 
-    Raises AssertionError with the line of `check` if it does not.
+    Raises AssertionError with the words of `check` if it does not.
     """
     found = verdict(id, function, seed)
     assert found.status == "holds", _line(id, found)
@@ -221,9 +233,8 @@ def _spoken(text: str) -> str:
 
 
 def _line(id: str, found: Verdict) -> str:
-    """A verdict in one line."""
-    gap = " " if found.sentence.startswith("(") else ": "
-    return f"{id} {found.status}{gap}{found.sentence}"
+    """A verdict: the cause in one line, and below it what there is to debug with."""
+    return "\n".join([f"{id} {found.status}: {found.sentence}", *(f"  {d}" for d in found.details)])
 
 
 def _next_hint(id: str) -> str:
@@ -233,7 +244,8 @@ def _next_hint(id: str) -> str:
 
     number = min(progress.hints, len(hints) - 1)
     progress.hints += 1
-    return f"{_HINTS[number]}: {hints[number]}"
+    last = " (There are no more hints.)" if progress.hints > len(hints) else ""
+    return f"{_HINTS[number]}: {hints[number]}{last}"
 
 
 def _solution(id: str, show_me: bool = False) -> str:
