@@ -526,3 +526,68 @@ def test_a_function_that_holds_is_used_without_a_word(capsys):
     ours = solved(controls.exercise("2.5"))
     assert homework.yours_or_reference("2.5", ours) is ours
     assert capsys.readouterr().out == ""
+
+
+# Variants, for a course
+
+
+@pytest.mark.parametrize("exercise", VARIANTS, ids=[f"{e.id}-{i}" for i, e in enumerate(VARIANTS)])
+def test_in_every_variant_the_reference_holds_and_nothing_wrong_does(exercise):
+    assert engine.judge(exercise, solved(exercise)).status == "holds"
+    for why, wrong in exercise.wrong_answers.items():
+        assert engine.judge(exercise, wrong).status == "fails", why
+
+
+def test_a_public_answer_does_not_answer_a_variant():
+    public = {e.id: e for e in EXERCISES}
+    answered = [e for e in VARIANTS if engine.judge(e, solved(public[e.id])).status == "holds"]
+
+    # By chance a variant may have the public bug; nearly all ask for something else.
+    assert len(answered) <= len(VARIANTS) / 5
+
+
+def test_a_variant_has_the_same_hints_and_names_as_the_public_one():
+    public = {e.id: e for e in EXERCISES}
+    for exercise in VARIANTS:
+        assert exercise.hints == public[exercise.id].hints
+        assert exercise.name == public[exercise.id].name
+
+
+def test_a_graded_copy_says_only_whether_there_is_an_answer(line, displayed, capsys):
+    exercise = controls.exercise("1.1")
+    for function, words in (
+        (untouched(exercise), "1.1 not attempted: put your answer in place of"),
+        (solved(exercise), "1.1 answered: it is marked after you hand in."),
+        (lambda: (9, 9, 9, 9), "1.1 answered: it is marked after you hand in."),
+        (lambda: 9, "1.1 fails: expected 4 values, as a tuple."),
+        (lambda: None, "1.1 fails: it returns nothing"),
+        (lambda: 1 / 0, "1.1 fails: your function stops with ZeroDivisionError"),
+        (7, "1.1 fails: this is 7, not a function"),
+    ):
+        homework.check("1.1", function, marked_later=True)
+        assert capsys.readouterr().out.startswith(words)
+
+    homework.panel("1.1", solution=False, marked_later=True, namespace={"costs": lambda: (1,) * 4})
+    buttons, answer = displayed[0].children
+    buttons.children[0].click()
+    assert "1.1 answered" in answer.value
+
+
+# Parts
+
+
+def test_parts_that_are_right_are_told_apart_from_those_that_are_not():
+    exercise = controls.exercise("4.4b")
+    found = engine.judge(exercise, solved(exercise, "1 - errors**2", "1 - errors"))
+    assert found.parts == {"D": True, "C": True, "I": False}
+
+    exercise = controls.exercise("1.5b")
+    found = engine.judge(exercise, solved(exercise, "error + kl", "error + kl.detach()"))
+    assert found.parts["loss"]
+    assert not found.parts["gradient by mu"]
+
+
+def test_a_prediction_that_is_wrong_is_not_told_the_right_number(line):
+    printed = line("1.1", lambda: (1.7, 1.7, 1.7, 1))
+    assert "one latent: 1.7 is not it." in printed
+    assert "6" not in printed

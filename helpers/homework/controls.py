@@ -12,7 +12,7 @@ import numpy as np
 from IPython.display import display
 
 from helpers.homework import hw1_elbo, hw2_beta_vae, hw3_beta_tcvae, hw4_metrics
-from helpers.homework.engine import Exercise, Verdict, examine
+from helpers.homework.engine import Exercise, Verdict, answered, examine
 from helpers.widgets import Choice
 
 HOMEWORKS = {
@@ -74,12 +74,15 @@ def inputs(id: str, seed: int) -> dict[str, tuple]:
 # Verdicts. `function` is what a learner has written, and `seed` draws its inputs.
 
 
-def check(id: str, function: Any, seed: int | None = None) -> None:
+def check(id: str, function: Any, seed: int | None = None, *, marked_later: bool = False) -> None:
     """Print that the function holds, is not attempted, or fails: why, and for which input.
 
     seed: of the inputs, to repeat those of a failure; None for new ones.
+    marked_later: only whether there is an answer: a graded copy asks for other numbers, lines or
+      bugs than the package knows.
     """
-    print(_line(id, verdict(id, function, seed)))
+    found = answered(exercise(id), function) if marked_later else verdict(id, function, seed)
+    print(_line(id, found))
 
 
 def verdict(id: str, function: Any, seed: int | None = None) -> Verdict:
@@ -128,10 +131,17 @@ def solution(id: str, show_me: bool = False) -> None:
     print(_solution(id, show_me))
 
 
-def panel(id: str, solution: bool = True, *, namespace: dict[str, Any] | None = None) -> None:
+def panel(
+    id: str,
+    solution: bool = True,
+    *,
+    marked_later: bool = False,
+    namespace: dict[str, Any] | None = None,
+) -> None:
     """Display buttons for one exercise: Check, Hint and Solution.
 
     solution: whether there is a button for the solution; graded copies have none.
+    marked_later: see `check`.
     namespace: where the learner's function is looked up by its name, at the moment when a button
       is pressed; None for the notebook that runs.
 
@@ -140,14 +150,17 @@ def panel(id: str, solution: bool = True, *, namespace: dict[str, Any] | None = 
     if namespace is None:
         namespace = vars(sys.modules["__main__"])
 
-    display(_ExercisePanel(exercise(id), solution, namespace))
+    display(_ExercisePanel(exercise(id), solution, marked_later, namespace))
 
 
 class _ExercisePanel(ipywidgets.VBox):
     """Buttons in a row, and below them the answer to the one that was pressed last."""
 
-    def __init__(self, exercise: Exercise, solution: bool, namespace: dict[str, Any]) -> None:
+    def __init__(
+        self, exercise: Exercise, solution: bool, marked_later: bool, namespace: dict[str, Any]
+    ) -> None:
         self.exercise = exercise
+        self.marked_later = marked_later
         self.namespace = namespace
         self.answer = ipywidgets.HTML()
 
@@ -169,7 +182,9 @@ class _ExercisePanel(ipywidgets.VBox):
 
     def _on_check(self, button: ipywidgets.Button) -> None:
         name = self.exercise.name
-        if name in self.namespace:
+        if name in self.namespace and self.marked_later:
+            found = answered(self.exercise, self.namespace[name])
+        elif name in self.namespace:
             found = verdict(self.exercise.id, self.namespace[name])
         else:
             absent = f"there is no function `{name}` yet: run its cell first."

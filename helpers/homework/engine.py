@@ -15,7 +15,7 @@ import signal
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,7 @@ class Exercise:
 class Verdict:
     """What is said about an answer.
 
-    status: "holds", "not attempted" or "fails".
+    status: "holds", "not attempted" or "fails"; "answered" where it is judged later.
     sentence: why; of a failure the likely cause, if one is known.
     details: of a failure, line by line: the input, what came out, what was printed.
     runs: whether it returned something of the right shape for every input.
@@ -151,6 +151,26 @@ def examine(exercise: Exercise, function: Any, seed: int | None = None) -> Verdi
         return _failure(exercise, reason)
 
     return judge(exercise, function, seed)
+
+
+def answered(exercise: Exercise, function: Any) -> Verdict:
+    """Whether there is an answer at all, where it is judged later.
+
+    This is for a graded copy, whose question has other numbers, lines or bugs than the public one.
+    """
+    reason = objection(function)
+    if reason:
+        return _failure(exercise, reason)
+
+    outcome = run(replace(exercise, probe=None), function, ())
+    if outcome.missing:
+        return Verdict("not attempted", f"put your answer in place of {outcome.missing}.")
+    expected = run(exercise, exercise.reference, ())
+    if outcome.error or outcome.value is None:
+        return _failure(exercise, str(problem(exercise, outcome, expected)))
+    if exercise.kind == "predict" and _as_parts(exercise, outcome.value) is None:
+        return _failure(exercise, f"expected {len(exercise.parts)} values, as a tuple.")
+    return Verdict("answered", "it is marked after you hand in.")
 
 
 def judge(exercise: Exercise, function: Callable[..., Any], seed: int | None = None) -> Verdict:

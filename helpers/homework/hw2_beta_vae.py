@@ -52,7 +52,7 @@ def _prices(variant: int) -> Exercise:
                     "β is that saving. A buyer who pays β a nat goes on as long as the next nat "
                     "saves more than β; and what is never used up costs nothing."
                 ),
-                f"from 1 nat to 2: {errors[0]} - {errors[1]} = {savings[0]}",
+                "saved by the second nat = error at 1 nat - error at 2 nats",
             ),
         ),
         "prices",

@@ -42,7 +42,7 @@ def _spent(variant: int) -> Exercise:
                     "TC is the sum of the single entropies minus the joint one. And a latent's own "
                     "KL asks only how its own values are spread over all pictures."
                 ),
-                f"the copies: Σ H(z_j) = {latents} log {values}, H(z) = log {values}",
+                "the copies: Σ H(z_j) = D · H(digit), and H(z) = H(digit)",
             ),
         ),
         "spent",

@@ -45,7 +45,7 @@ def _scores(variant: int) -> Exercise:
                     "MIG: down each column the best minus the second best. D: along a row, 1 minus "
                     "its entropy. C: the same down a column."
                 ),
-                f"factor 1: {best[0] / 10:.1f} - {second[0] / 10:.1f}",
+                "the gap of factor 1 = the largest of its column - the second largest",
             ),
         ),
         "scores",
