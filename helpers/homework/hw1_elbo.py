@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from helpers.homework.engine import Exercise, mistaken
-from helpers.homework.kinds import Bug, Card, Step, order, predict, show_bug
+from helpers.homework.kinds import Bug, Card, InWords, Step, order, predict, show_bug
 
 # What several exercises share
 
@@ -791,34 +791,68 @@ QUIZZES = {
     ),
 }
 
+# The first version is public; a course gets another one.
 WRITTEN = {
-    "1.6": {
-        "question": (
-            'A friend says: "The ELBO is only a bound, so a VAE never learns p(x)." Answer in '
-            "three sentences: what is missing between the two, what makes it small, and what you "
-            "would look at to see how large it is."
-        ),
-        "words": (30, 110),
-        "rubric": (
-            (1, "What is missing is KL(q(z|x) || p(z|x)), and it is named as that KL."),
-            (
-                1,
-                "It is small if q can come close to the true posterior: a richer q or a better "
-                "encoder makes it smaller, and raising the ELBO by q alone does not move log p(x).",
+    "1.6": (
+        InWords(
+            words=(30, 110),
+            question=(
+                'A friend says: "The ELBO is only a bound, so a VAE never learns p(x)." Answer '
+                "in three sentences: what is missing between the two, what makes it small, and "
+                "what you would look at to see how large it is."
             ),
-            (
-                1,
-                "A way to see it: compare with an estimate from many draws (1.3), or a world where "
-                "log p(x) is known (1.4).",
+            rubric=(
+                "What is missing is KL(q(z|x) || p(z|x)), and it is named as that KL.",
+                (
+                    "It is small if q can come close to the true posterior: a richer q or a "
+                    "better encoder makes it smaller, and raising the ELBO by q alone does not "
+                    "move log p(x)."
+                ),
+                (
+                    "A way to see it: compare with an estimate from many draws (1.3), or a "
+                    "world where log p(x) is known (1.4)."
+                ),
+            ),
+            model=(
+                "Between log p(x) and the ELBO stands KL(q(z|x) || p(z|x)), so the bound is as "
+                "tight as q is close to the true posterior of this decoder. A better encoder "
+                "or a richer family for q closes it without moving log p(x), while training "
+                "both raises log p(x) and pulls the true posteriors towards what q can be. To "
+                "see how large it is, compare the ELBO with the estimate of log p(x) from many "
+                "draws, as in 1.3, or try the method in a world where log p(x) has a formula, "
+                "as in 1.4."
             ),
         ),
-        "model": (
-            "Between log p(x) and the ELBO stands KL(q(z|x) || p(z|x)), so the bound is as tight "
-            "as q is close to the true posterior of this decoder. A better encoder or a richer "
-            "family for q closes it without moving log p(x), while training both raises log p(x) "
-            "and pulls the true posteriors towards what q can be. To see how large it is, compare "
-            "the ELBO with the estimate of log p(x) from many draws, as in 1.3, or try the method "
-            "in a world where log p(x) has a formula, as in 1.4."
+        InWords(
+            words=(30, 110),
+            question=(
+                "Two encoders for the same decoder have the same ELBO on an image, but the KL "
+                "to the prior is 12 nats for one and 3 for the other. In three sentences: what "
+                "else must differ, and by how much; which of the two is closer to the true "
+                "posterior; and what you would compute to see how close that is."
+            ),
+            rubric=(
+                (
+                    "The reconstruction term of the first is 9 nats better, since the "
+                    "difference of the two terms is the same."
+                ),
+                (
+                    "Neither is closer in KL(q || p(z|x)): log p(x) is the same for both, so "
+                    "the gaps are; the KL to the prior is not the gap."
+                ),
+                (
+                    "The gap needs log p(x): an estimate with many draws, as in 1.3, or a "
+                    "world with a formula, as in 1.4."
+                ),
+            ),
+            model=(
+                "The ELBO is the reconstruction term minus the KL to the prior, so the first "
+                "encoder must reconstruct 9 nats better. As the decoder is the same, log p(x) "
+                "is, and with the same ELBO both have the same gap KL(q || p(z|x)): in that "
+                "sense neither is closer to the true posterior, and the KL to the prior says "
+                "nothing about it. How large the common gap is one sees from log p(x), "
+                "estimated from many draws of either encoder as in 1.3."
+            ),
         ),
-    },
+    ),
 }

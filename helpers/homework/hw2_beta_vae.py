@@ -14,7 +14,7 @@ from torch import Tensor
 
 from helpers.homework import contest
 from helpers.homework.engine import Exercise, mistaken, no_input
-from helpers.homework.kinds import Bug, Card, predict, show_bug
+from helpers.homework.kinds import Bug, Card, InWords, predict, show_bug
 
 # 2.1 What does a nat cost here?
 
@@ -914,38 +914,74 @@ QUIZZES = {
     ),
 }
 
+# The first version is public; a course gets another one.
 WRITTEN = {
-    "2.8": {
-        "question": (
-            "You train a β-VAE with β = 4 and its latents all shut: the rate is 0. Somebody "
-            'concludes "at this price no nat pays". In three sentences: why this does not follow, '
-            "what you would try, and what would convince you that it is true."
-        ),
-        "words": (30, 110),
-        "rubric": (
-            (
-                1,
-                "A shut latent is where training got stuck (a saddle, too few steps, a bad start), "
-                "so it says something of the path and not of the optimum.",
+    "2.8": (
+        InWords(
+            words=(30, 110),
+            question=(
+                "You train a β-VAE with β = 4 and its latents all shut: the rate is 0. "
+                'Somebody concludes "at this price no nat pays". In three sentences: why this '
+                "does not follow, what you would try, and what would convince you that it is "
+                "true."
             ),
-            (
-                1,
-                "Something to try: train longer, start at a lower price and raise it, another "
-                "seed.",
+            rubric=(
+                (
+                    "A shut latent is where training got stuck (a saddle, too few steps, a bad "
+                    "start), so it says something of the path and not of the optimum."
+                ),
+                (
+                    "Something to try: train longer, start at a lower price and raise it, "
+                    "another seed."
+                ),
+                (
+                    "What would convince: a loss that no open code beats, compared with that "
+                    "of the best decoder without a code, from several starts; or a world with "
+                    "a formula."
+                ),
             ),
-            (
-                1,
-                "What would convince: a loss that no open code beats, compared with that of the "
-                "best decoder without a code, from several starts; or a world with a formula.",
+            model=(
+                "A network whose latents are shut stands near a saddle: the first nats help "
+                "only together with a decoder that uses them, so a rate of 0 tells where "
+                "training stopped and not what is best. Train longer, from several seeds, and "
+                "above all from a lower price that is raised to 4 once the latents are open. "
+                "It is true at this price if even then the loss, error + 4 · rate, is not "
+                "below the error of the best picture without any code, or if a world with a "
+                "formula, as in 2.4, says so."
             ),
         ),
-        "model": (
-            "A network whose latents are shut stands near a saddle: the first nats help only "
-            "together with a decoder that uses them, so a rate of 0 tells where training stopped "
-            "and not what is best. Train longer, from several seeds, and above all from a lower "
-            "price that is raised to 4 once the latents are open. It is true at this price if even "
-            "then the loss, error + 4 · rate, is not below the error of the best picture without "
-            "any code, or if a world with a formula, as in 2.4, says so."
+        InWords(
+            words=(30, 110),
+            question=(
+                "A β-VAE trained at β = 4 ends at a rate of 6 nats. Dual ascent with a budget "
+                "of 6 nats, the same network, ends at the same rate with an error that is 2 "
+                "nats lower. In three sentences: what this says about the first run, which "
+                "multiplier you expect in the second, and what you would try next."
+            ),
+            rubric=(
+                (
+                    "The first run is not the best at its price: with the second's encoder and "
+                    "decoder error + 4 · rate is 2 nats lower, so it was not trained to the "
+                    "end, or is stuck."
+                ),
+                (
+                    "If the second were on the best curve, its multiplier would be minus the "
+                    "slope at 6 nats; near 4 only if 4 is the price of 6 nats there."
+                ),
+                (
+                    "Something to try: longer, from a lower price, other seeds; compare the "
+                    "objective at the same β."
+                ),
+            ),
+            model=(
+                "At the same rate the second has 2 nats less error, so its error + 4 · rate is "
+                "lower too, and the first run did not reach what its own objective allows: it "
+                "stopped too early or is stuck. The multiplier of the second is the price of a "
+                "nat at 6 nats, minus the slope of the best curve there, and it would be 4 "
+                "only if the best models at β = 4 used 6 nats. I would train the first again "
+                "from a lower price that is raised to 4, over several seeds, and compare error "
+                "+ 4 · rate of all of them."
+            ),
         ),
-    },
+    ),
 }

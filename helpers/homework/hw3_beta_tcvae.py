@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from helpers.homework.engine import Exercise, mistaken
-from helpers.homework.kinds import Bug, Card, Step, order, predict, show_bug
+from helpers.homework.kinds import Bug, Card, InWords, Step, order, predict, show_bug
 
 # 3.1 What is each nat spent on?
 
@@ -867,39 +867,71 @@ QUIZZES = {
     ),
 }
 
+# The first version is public; a course gets another one.
 WRITTEN = {
-    "3.7": {
-        "question": (
-            "A paper reports TC = 0.00 for its model and calls it disentangled. In three "
-            "sentences: what the number says, a model with the same number that mixes two factors, "
-            "and what you would ask the authors to show."
-        ),
-        "words": (30, 110),
-        "rubric": (
-            (
-                1,
-                "TC = 0 says that the latents of the heap are independent, and nothing of factors.",
+    "3.7": (
+        InWords(
+            words=(30, 110),
+            question=(
+                "A paper reports TC = 0.00 for its model and calls it disentangled. In three "
+                "sentences: what the number says, a model with the same number that mixes two "
+                "factors, and what you would ask the authors to show."
             ),
-            (
-                1,
-                "An example: two isotropic Gaussian latents turned by 45 degrees stay independent "
-                "and each mixes both; or a code that says nothing at all.",
+            rubric=(
+                (
+                    "TC = 0 says that the latents of the heap are independent, and nothing of "
+                    "factors."
+                ),
+                (
+                    "An example: two isotropic Gaussian latents turned by 45 degrees stay "
+                    "independent and each mixes both; or a code that says nothing at all."
+                ),
+                (
+                    "Something that looks at factors, or at pictures: a table of information "
+                    "between latents and factors, MIG or DCI with the chance level, "
+                    "traversals; and the error, since a silent code has TC 0."
+                ),
             ),
-            (
-                1,
-                "Something that looks at factors, or at pictures: a table of information between "
-                "latents and factors, MIG or DCI with the chance level, traversals; and the error, "
-                "since a silent code has TC 0.",
+            model=(
+                "TC = 0 says that over all images the latents are independent of each other, "
+                "so none repeats another, and it says nothing about what each of them means. "
+                "Turn two isotropic Gaussian latents by 45 degrees: they are as independent as "
+                "before, the pictures can be drawn as well as before, and each latent now "
+                "mixes both factors; a code that is silent has TC = 0 too. I would ask for the "
+                "error, for the table of information between latents and factors with what "
+                "chance gives beside it, and for traversals."
             ),
         ),
-        "model": (
-            "TC = 0 says that over all images the latents are independent of each other, so none "
-            "repeats another, and it says nothing about what each of them means. Turn two "
-            "isotropic Gaussian latents by 45 degrees: they are as independent as before, the "
-            "pictures can be drawn as well as before, and each latent now mixes both factors; a "
-            "code that is silent has TC = 0 too. I would ask for the error, for the table of "
-            "information between latents and factors with what chance gives beside it, and for "
-            "traversals."
+        InWords(
+            words=(30, 110),
+            question=(
+                "With a penalty on the total correlation, TC falls from 2.0 to 0.1 nats and "
+                "the reconstruction error grows by 8. The authors write: removing the total "
+                "correlation costs 8 nats of error. In three sentences: why this does not "
+                "follow, what probably happened, and which table you would ask for."
+            ),
+            rubric=(
+                (
+                    "What the best decoder can do depends on I(z;n) alone; a relabelling of "
+                    "the codes can remove TC and keep the error."
+                ),
+                (
+                    "Probably information was lost on the way (diagonal posteriors, a latent "
+                    "that shut), or the estimate of TC changed with the batch."
+                ),
+                (
+                    "The three terms before and after, I(z;n), TC and Σ KL, beside the error, "
+                    "over several seeds."
+                ),
+            ),
+            model=(
+                "The least error of any decoder depends on what the code knows, I(z;n), and "
+                "not on how its latents hang together: the codes can be relabelled until TC is "
+                "0 and be decoded as well as before. Here the network probably lost nats of "
+                "I(z;n) while it obeyed the penalty, as a diagonal posterior that has to turn "
+                "does, or shut a latent. I would ask for I(z;n), TC and Σ KL with and without "
+                "the penalty beside the error, over several seeds and with the same batch."
+            ),
         ),
-    },
+    ),
 }

@@ -13,7 +13,7 @@ from scipy.special import xlogy
 
 from helpers.homework.differences import as_array
 from helpers.homework.engine import Exercise, mistaken
-from helpers.homework.kinds import Bug, Card, on_answer, predict, show_bug
+from helpers.homework.kinds import Bug, Card, InWords, on_answer, predict, show_bug
 
 # 4.1 What do these tables score?
 
@@ -765,50 +765,79 @@ QUIZZES = {
     ),
 }
 
+# The first version is public; a course gets another one.
 WRITTEN = {
-    "4.3b": {
-        "question": (
-            "Why does the metric take the *gap* and not the mutual information itself? Argue in 80 "
-            "to 150 words, with your codes of 4.3 as the example. Say also what a gap does not see."
-        ),
-        "words": (80, 150),
-        "rubric": (
-            (
-                1,
+    "4.3b": (
+        InWords(
+            words=(80, 150),
+            question=(
+                "Why does the metric take the *gap* and not the mutual information itself? "
+                "Argue in 80 to 150 words, with your codes of 4.3 as the example. Say also "
+                "what a gap does not see."
+            ),
+            rubric=(
                 (
                     "The mutual information of the best latent is high whether one latent or "
                     "several know the factor."
                 ),
-            ),
-            (
-                1,
                 (
-                    "The gap subtracts the second best, "
-                    "so it is large only if one latent alone knows the factor (compactness)."
+                    "The gap subtracts the second best, so it is large only if one latent "
+                    "alone knows the factor (compactness)."
                 ),
-            ),
-            (
-                1,
                 "The example of 4.3 is used: information near 1, MIG near 0, with the numbers.",
-            ),
-            (
-                1,
                 (
                     "A limit: one latent may carry several factors and still have a MIG of 1, "
                     "or a gap of 0 has several causes."
                 ),
             ),
+            model=(
+                "The largest mutual information answers one question: is there a latent that "
+                "knows the factor? In 4.3 there is one for each factor, and its share is 1, "
+                "yet each factor is known by two latents, so no single one of them owns the "
+                "factor. We asked for more: one latent, and that one alone. The gap subtracts "
+                "what the second best knows. It is near 1 only if the best knows the factor "
+                "and no other does; the codes of 4.3 get 0. The division by the entropy makes "
+                "factors with few and with many values comparable. The gap looks down each "
+                "column, from a factor to its latents. It does not see whether one latent "
+                "serves two factors, since each has its gap then; D of DCI does. And a gap of "
+                "0 does not say which it was: two latents that know, or none."
+            ),
         ),
-        "model": (
-            "The largest mutual information answers one question: is there a latent that knows "
-            "the factor? In 4.3 there is one for each factor, and its share is 1, yet each factor "
-            "is known by two latents, so no single one of them owns the factor. "
-            "We asked for more: one latent, and that one alone. The gap subtracts what the "
-            "second best knows. It is near 1 only if the best knows the factor and no other does; "
-            "the codes of 4.3 get 0. The division by the entropy makes factors with few and with "
-            "many values comparable. The gap looks down each column, from a factor to its latents. "
-            "It does not see whether one latent serves two factors, since each has its gap then; D "
-            "of DCI does. And a gap of 0 does not say which it was: two latents that know, or none."
+        InWords(
+            words=(80, 150),
+            question=(
+                "A colleague scores a model so: for each latent the largest share of a "
+                "factor's entropy that it knows, and of these the mean over the latents. Argue "
+                "in 80 to 150 words what this score sees and what it does not, with a table of "
+                "shares of your own that it overrates and one that it underrates. What do MIG "
+                "and DCI say of the two?"
+            ),
+            rubric=(
+                "It looks along the rows: whether each latent knows some factor well.",
+                (
+                    "Overrated: all latents know the same factor, or one latent knows several; "
+                    "a table with numbers."
+                ),
+                (
+                    "Underrated: a latent for each factor and spare latents that know nothing; "
+                    "a table with numbers."
+                ),
+                (
+                    "MIG and DCI of both, by the right reason: the gap is 0 where two latents "
+                    "know a factor; a dead latent has no weight in D and changes no gap."
+                ),
+            ),
+            model=(
+                "The score asks of each latent whether it knows some factor well. It does not "
+                "ask whether every factor is known, nor by how many. Take three latents and "
+                "two factors with the shares (1, 0), (1, 0), (1, 0): each row has a 1, so it "
+                "is 1, though the second factor is lost and the first is told three times. MIG "
+                "is 0, as the gap of factor 1 is 0 and nothing is known of factor 2. D, which "
+                "looks along the rows as well, is 1 here too, C is 0, and I shows the lost "
+                "factor. Now (1, 0), (0, 1), (0, 0): a latent for each factor and one that is "
+                "silent. It gets 2/3, though nothing is wrong: MIG is 1, and so are D and C, "
+                "since a dead latent has no weight in D."
+            ),
         ),
-    },
+    ),
 }

@@ -1,8 +1,8 @@
-"""Three kinds of exercise that are made, not written: predict numbers, order lines, show a bug.
+"""Kinds of exercise that are made, not written: predict numbers, order lines, show a bug.
 
-Each is an `Exercise` like any other: the learner writes a function without arguments that returns
-the answer. They are made from what differs between their variants, so that a course can have other
-numbers, other lines and other bugs than the public notebook.
+Each of these is an `Exercise` like any other: the learner writes a function without arguments that
+returns the answer. They are made from what differs between their variants, so that a course can
+have other numbers, other lines and other bugs than the public notebook.
 """
 
 import linecache
@@ -34,6 +34,21 @@ class Card:
     minutes: int
     purpose: str
     hints: tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class InWords:
+    """A question that is answered in words, and marked by somebody who reads them.
+
+    words: at least and at most.
+    rubric: what a full answer says, a point each.
+    model: an answer that gets them all.
+    """
+
+    words: tuple[int, int]
+    question: str
+    rubric: tuple[str, ...]
+    model: str
 
 
 def written(source: str, name: str) -> Callable[..., Any]:
