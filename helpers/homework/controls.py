@@ -1,9 +1,10 @@
-"""What a learner calls: check, panel, hint, solution, quiz; and `require`, which grading calls."""
+"""What a learner calls: check, panel, hint, solution, quiz; and `points`, which marking calls."""
 
 import inspect
+import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -23,6 +24,7 @@ HOMEWORKS = {
 _EXERCISES = {e.id: e for module in HOMEWORKS.values() for e in module.EXERCISES}
 _QUIZZES = {key: q for module in HOMEWORKS.values() for key, q in module.QUIZZES.items()}
 
+_SEED = re.compile(r"\(seed \d+\)")
 _HINTS = ("First hint", "Second hint", "A worked line")
 
 
@@ -86,6 +88,42 @@ def require(id: str, function: Any, seed: int | None = None) -> None:
     """
     found = verdict(id, function, seed)
     assert found.status == "holds", _line(id, found)
+
+
+def points(id: str, function: Any, most: float, seeds: Sequence[int] = ()) -> float:
+    """What an answer earns, after one printed line: the verdict of `check`, the worst of them.
+
+    most: for an answer that holds.
+    seeds: of inputs that the learner does not know; the line does not tell them.
+
+    Returns at most `most`. All parts of an exercise count alike, and a part counts if it is right
+    on new inputs and for every seed. An exercise without parts earns everything or nothing.
+    """
+    found = verdict(id, function)
+    verdicts = [found]
+    for seed in seeds:
+        # Where nothing is left to be earned, nothing more is run: an answer may be endless.
+        if not _earned(verdicts):
+            break
+        found = verdict(id, function, seed)
+        verdicts.append(replace(found, sentence=_SEED.sub("(hidden inputs)", found.sentence)))
+
+    worst = next((found for found in verdicts if found.status != "holds"), verdicts[0])
+    print(_line(id, worst))
+    return round(most * _earned(verdicts), 2)
+
+
+def _earned(verdicts: Sequence[Verdict]) -> float:
+    """The share of an exercise that is right in all verdicts, between 0 and 1."""
+    # A verdict without parts says the same of each of them.
+    parts = [getattr(found, "parts", None) or {} for found in verdicts]
+    names = sorted({name for of_one in parts for name in of_one}) or ["all"]
+
+    right = 0
+    for name in names:
+        pairs = zip(parts, verdicts, strict=True)
+        right += all(of_one.get(name, found.status == "holds") for of_one, found in pairs)
+    return right / len(names)
 
 
 def yours_or_reference(id: str, function: Any, *, even_wrong: bool = False) -> Callable[..., Any]:

@@ -1,0 +1,149 @@
+"""Running what was handed in: nbgrader, one student after the other, without its noise.
+
+This is the only step that runs students' code. It runs with the rights of whoever calls it.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from helpers.tools.teaching.prechecks import precheck, submitted
+from helpers.tools.teaching.released import released
+
+# What was marked: by homework and student, the contents of the file, and what stopped it.
+RECORD = "marking.json"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What became of one submission.
+
+    state: "marked", "as before", "skipped" or "stopped".
+    why: of what was skipped or stopped.
+    seconds: that it took.
+    """
+
+    student: str
+    state: str
+    why: str = ""
+    seconds: float = 0.0
+
+
+def mark(course: Path, name: str, *, force: bool = False) -> Iterator[Marked]:
+    """Mark what was handed in, and say of each student what became of it, as it comes.
+
+    course: the folder that `make homework` wrote.
+    name: of the homework.
+    force: also what was marked already and has not changed since.
+
+    Raises ValueError where the homework was not handed out, or nbgrader is not installed.
+    """
+    released(course, name)
+    findings = {finding.student: finding for finding in precheck(course, name)}
+    nbgrader = grader(course)
+    record = marked(course, name)
+
+    for path in submitted(course, name):
+        student = path.parent.parent.name
+        digest = findings[student].digest
+        before = record.get(student, {})
+        if findings[student].stops:
+            yield Marked(student, "skipped", findings[student].stops)
+            continue
+        if before.get("file") == digest and not force:
+            yield Marked(student, "as before", before.get("stopped", ""))
+            continue
+
+        start = time.monotonic()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outcome = nbgrader.autograde(name, student, force=True)
+        seconds = time.monotonic() - start
+
+        # A correction by hand stands, as long as it is about the same file.
+        stopped = "" if outcome["success"] else _why(outcome)
+        if before.get("file") == digest and not stopped:
+            _keep_corrections(course, name, student)
+        record[student] = {"file": digest, "stopped": stopped}
+        _remember(course, name, record)
+        yield Marked(student, "stopped" if stopped else "marked", stopped, seconds)
+
+
+def marked(course: Path, name: str) -> dict[str, dict[str, str]]:
+    """What was marked of a homework: by student the contents of the file, and what stopped it."""
+    path = course / RECORD
+    return json.loads(path.read_text(encoding="utf-8")).get(name, {}) if path.exists() else {}
+
+
+def _remember(course: Path, name: str, record: dict[str, dict[str, str]]) -> None:
+    path = course / RECORD
+    everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(everything | {name: record}, indent=1), encoding="utf-8")
+    partial.replace(path)
+
+
+# nbgrader
+
+
+def grader(course: Path) -> Any:
+    """nbgrader's interface to a course, which says only what went wrong.
+
+    Raises ValueError if it is not installed.
+    """
+    try:
+        from nbgrader.apps import NbGraderAPI
+    except ImportError:
+        raise ValueError(
+            'nbgrader is not installed: run `make homework`, or pip install -e ".[teach]"'
+        ) from None
+    from traitlets.config import PyFileConfigLoader
+
+    # It starts a program that lies beside Python, as in an environment that is activated.
+    beside = os.path.dirname(sys.executable)
+    if beside not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", "")])
+
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.CourseDirectory.root = str(course.resolve())
+    interface = NbGraderAPI(config=config)
+    interface.log.setLevel(logging.ERROR)
+    interface.log.propagate = False
+    return interface
+
+
+def gradebook(course: Path) -> Any:
+    """nbgrader's gradebook of a course, to be used in a `with`."""
+    from nbgrader.api import Gradebook
+
+    return Gradebook(f"sqlite:///{course.resolve() / 'gradebook.db'}")
+
+
+def _keep_corrections(course: Path, name: str, student: str) -> None:
+    """Take from nbgrader's list what somebody has to look at that which was corrected by hand."""
+    with gradebook(course) as book:
+        for notebook in book.find_submission(name, student).notebooks:
+            for grade in notebook.grades:
+                if grade.manual_score is not None:
+                    grade.needs_manual_grade = False
+        book.db.commit()
+
+
+def _why(outcome: dict[str, Any]) -> str:
+    """What stopped a submission, in a few words out of nbgrader's log."""
+    text = f"{outcome.get('log', '')}{outcome.get('error', '')}"
+    if "OutOfTime" in text:
+        return "it took too long"
+    if "DeadKernelError" in text or "Kernel died" in text:
+        return "its kernel died: a crash, an exit, or too little memory"
+
+    # The last line of the first traceback has the exception's own words.
+    lines = [line.strip() for line in text.split("\n") if "Error: " in line]
+    return lines[0][:200] if lines else "nbgrader could not run it"
