@@ -24,7 +24,7 @@ HOMEWORKS = {
 _EXERCISES = {e.id: e for module in HOMEWORKS.values() for e in module.EXERCISES}
 _QUIZZES = {key: q for module in HOMEWORKS.values() for key, q in module.QUIZZES.items()}
 
-_SEED = re.compile(r"\(seed \d+\)")
+_SEED = re.compile(r"seed[ =]\d+")
 _HINTS = ("First hint", "Second hint", "A worked line")
 
 
@@ -106,7 +106,7 @@ def points(id: str, function: Any, most: float, seeds: Sequence[int] = ()) -> fl
         if not _earned(verdicts):
             break
         found = verdict(id, function, seed)
-        verdicts.append(replace(found, sentence=_SEED.sub("(hidden inputs)", found.sentence)))
+        verdicts.append(replace(found, sentence=_SEED.sub("hidden inputs", found.sentence)))
 
     worst = next((found for found in verdicts if found.status != "holds"), verdicts[0])
     print(_line(id, worst))

@@ -6,6 +6,7 @@ a short table and what to do next. notebooks/homework/GRADING.md tells the whole
 
 import argparse
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--class", dest="members", type=Path, help="a CSV file of who is in the class")
 
     one = _step(steps, "mark", _mark, "run what was handed in; this runs the students' code")
+    one.add_argument("--only", metavar="ID", help="one student")
     one.add_argument("--force", action="store_true", help="mark again what has not changed")
 
     _step(steps, "feedback", _feedback, "write a page for each student")
@@ -124,12 +126,14 @@ def _precheck(course: Path, given: argparse.Namespace) -> None:
         print(columns(("id", "name", "what"), rows))
 
     # Who may have talked with whom. It proves nothing, and is a reason to ask.
-    same = same_answers(findings)
+    same: dict[tuple[str, str], list[str]] = {}
+    for group in same_answers(findings):
+        how = "the public reference, word for word" if group.reference else "the same but for names"
+        same.setdefault((" ".join(group.students), how), []).append(group.exercise)
     if same:
-        words = {True: "the public reference, word for word", False: "the same but for names"}
-        lines = [(one.exercise, " ".join(one.students), words[one.reference]) for one in same]
         print("\nAnswers that are alike:")
-        print(columns(("exercise", "students", "how"), lines))
+        lines = [(who, " ".join(which), how) for (who, how), which in same.items()]
+        print(columns(("students", "exercises", "how"), lines))
 
     well = len(findings) - len(rows)
     can = sum(not one.stops for one in findings)
@@ -145,18 +149,18 @@ def _mark(course: Path, given: argparse.Namespace) -> None:
         "container or an account that holds nothing else."
     )
     states: Counter[str] = Counter()
-    seconds = 0.0
-    for one in mark(course, given.homework, force=given.force):
+    start = time.monotonic()
+    for one in mark(course, given.homework, only=given.only, force=given.force):
         states[one.state] += 1
-        seconds += one.seconds
         took = f"{one.seconds:6.1f} s" if one.seconds else " " * 8
         print(
             f"{took}  {one.student}  {one.state}{': ' * bool(one.why)}{shown(one.why)}", flush=True
         )
 
+    minutes = (time.monotonic() - start) / 60
     told = ", ".join(f"{count} {state}" for state, count in states.items()) or "nothing to mark"
     print(
-        f"\n{told}, in {seconds / 60:.1f} minutes. Next: read the answers in words (cd {course}; "
+        f"\n{told}, in {minutes:.1f} minutes. Next: read the answers in words (cd {course}; "
         f"jupyter lab; Nbgrader, Formgrader, Manual Grading), then grades {given.homework}."
     )
 

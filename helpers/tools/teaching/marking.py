@@ -3,13 +3,16 @@
 This is the only step that runs students' code. It runs with the rights of whoever calls it.
 """
 
+import functools
 import json
 import logging
+import multiprocessing
 import os
 import sys
 import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,9 @@ from helpers.tools.teaching.released import released
 
 # What was marked: by homework and student, the contents of the file, and what stopped it.
 RECORD = "marking.json"
+
+# So many submissions are run at once. nbgrader's gradebook, one SQLite file, takes this well.
+PROCESSES = 2
 
 
 @dataclass(frozen=True)
@@ -36,44 +42,64 @@ class Marked:
     seconds: float = 0.0
 
 
-def mark(course: Path, name: str, *, force: bool = False) -> Iterator[Marked]:
+def mark(
+    course: Path, name: str, *, only: str | None = None, force: bool = False
+) -> Iterator[Marked]:
     """Mark what was handed in, and say of each student what became of it, as it comes.
 
     course: the folder that `make homework` wrote.
     name: of the homework.
+    only: the id of one student; None for all.
     force: also what was marked already and has not changed since.
 
-    Raises ValueError where the homework was not handed out, or nbgrader is not installed.
+    Raises ValueError where the homework was not handed out, nbgrader is not installed, or nobody
+    of that id has handed in.
     """
     released(course, name)
     findings = {finding.student: finding for finding in precheck(course, name)}
-    nbgrader = grader(course)
+    students = [path.parent.parent.name for path in submitted(course, name)]
+    if only is not None and only not in students:
+        raise ValueError(f"nobody with the id {only} has handed in {name}; see roster.csv")
+
+    grader(course)
     record = marked(course, name)
-
-    for path in submitted(course, name):
-        student = path.parent.parent.name
-        digest = findings[student].digest
+    todo = []
+    for student in students if only is None else [only]:
+        finding = findings[student]
         before = record.get(student, {})
-        if findings[student].stops:
-            yield Marked(student, "skipped", findings[student].stops)
-            continue
-        if before.get("file") == digest and not force:
+        if finding.stops:
+            yield Marked(student, "skipped", finding.stops)
+        elif before.get("file") == finding.digest and not force:
             yield Marked(student, "as before", before.get("stopped", ""))
-            continue
+        else:
+            todo.append(student)
 
-        start = time.monotonic()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            outcome = nbgrader.autograde(name, student, force=True)
-        seconds = time.monotonic() - start
+    # A kernel keeps one core busy, and most of its time it starts.
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(_autograde, course, name, student): student for student in todo}
+        for outcome in as_completed(running):
+            student = running[outcome]
+            stopped, seconds = outcome.result()
 
-        # A correction by hand stands, as long as it is about the same file.
-        stopped = "" if outcome["success"] else _why(outcome)
-        if before.get("file") == digest and not stopped:
-            _keep_corrections(course, name, student)
-        record[student] = {"file": digest, "stopped": stopped}
-        _remember(course, name, record)
-        yield Marked(student, "stopped" if stopped else "marked", stopped, seconds)
+            # A correction by hand stands, as long as it is about the same file.
+            digest = findings[student].digest
+            if record.get(student, {}).get("file") == digest and not stopped:
+                _keep_corrections(course, name, student)
+            record[student] = {"file": digest, "stopped": stopped}
+            _remember(course, name, record)
+            yield Marked(student, "stopped" if stopped else "marked", stopped, seconds)
+
+
+def _autograde(course: Path, name: str, student: str) -> tuple[str, float]:
+    """Mark one submission, in a process that marks several.
+
+    Returns what stopped it, "" if nothing did, and the seconds that it took.
+    """
+    start = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outcome = grader(course).autograde(name, student, force=True)
+    return "" if outcome["success"] else _why(outcome), time.monotonic() - start
 
 
 def marked(course: Path, name: str) -> dict[str, dict[str, str]]:
@@ -93,6 +119,7 @@ def _remember(course: Path, name: str, record: dict[str, dict[str, str]]) -> Non
 # nbgrader
 
 
+@functools.cache
 def grader(course: Path) -> Any:
     """nbgrader's interface to a course, which says only what went wrong.
 
