@@ -26,6 +26,7 @@ from helpers.tools.teaching import (
     collecting,
     feedback,
     grades,
+    marking,
     prechecks,
     rebuilding,
     results,
@@ -663,6 +664,28 @@ def test_a_page_shows_what_was_found_and_nothing_that_a_student_wrote_as_html(co
     public = (course / "feedback" / "21" / f"{NAME}.html").read_text(encoding="utf-8")
     assert "public copy" in public
     assert "<strong>" not in public
+
+
+def test_pages_go_back_under_the_names_that_moodle_knows(course, a_class):
+    path = feedback.pack_for_moodle(course, NAME, feedback.write(course, NAME))
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+
+    assert len(names) == 8
+    assert f"Waits_20_assignsubmission_file_/{NAME}.html" in names
+    for name in names:
+        assert collecting.MOODLE.fullmatch(name.split("/")[0])
+        assert name.count("/") == 1
+
+
+def test_a_submission_that_kills_what_marks_it_stops_no_other():
+    # The work is `eval`, which a new process has at once, so that the ids are what is done.
+    good = ["('', 1.0)", "('', 2.0)", "('', 3.0)"]
+    killer = "__import__('os')._exit(1)"
+    came = dict(marking.side_by_side(eval, [good[0], killer, *good[1:]]))
+
+    assert came.pop(killer) == ("it killed the process that marks it", 0.0)
+    assert came == {student: eval(student) for student in good}
 
 
 def test_the_terminal_is_not_moved_by_a_name():

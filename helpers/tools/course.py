@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--only", metavar="ID", help="one student")
     one.add_argument("--force", action="store_true", help="mark again what has not changed")
 
-    _step(steps, "feedback", _feedback, "write a page for each student")
+    one = _step(steps, "feedback", _feedback, "write a page for each student")
+    one.add_argument("--for", dest="platform", choices=["moodle"], help="also a zip file to upload")
 
     one = _step(steps, "grades", _grades, "write the table of marks")
     one.add_argument(
@@ -170,6 +171,9 @@ def _feedback(course: Path, given: argparse.Namespace) -> None:
 
     rows = [(one.row.id, one.row.name, number(one.total), "; ".join(one.status)) for one in written]
     print(columns(("id", "name", "total", "status"), rows))
+    if given.platform:
+        packed = feedback.pack_for_moodle(course, given.homework, written)
+        print(f"\nAll together, to be uploaded as feedback files: {packed}")
     print(
         f"\n{len(written)} pages are in {course / 'feedback'}/STUDENT/{given.homework}.html. Next: "
         "return them when everybody's deadline has passed, and not while words are unmarked."

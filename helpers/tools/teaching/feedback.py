@@ -1,6 +1,8 @@
 """One page for each student, which needs nothing beside itself and tells no hidden input."""
 
 import json
+import re
+import zipfile
 from html import escape
 from pathlib import Path
 
@@ -47,6 +49,24 @@ def write(course: Path, name: str) -> list[Result]:
         path.write_text(_without(text, _hidden(course)), encoding="utf-8")
         written.append(one)
     return written
+
+
+def pack_for_moodle(course: Path, name: str, written: list[Result]) -> Path:
+    """Write a zip file of pages, named as Moodle wants feedback files that come back together.
+
+    written: of whom there is a page, as `write` returns it.
+
+    Returns where it lies.
+    """
+    path = course / "feedback" / f"{name}_moodle.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for one in written:
+            # Moodle goes by the number after the first underscore.
+            person = re.sub(r"[^\w' -]|_", "", one.row.name).strip() or "Student"
+            folder = f"{person}_{one.row.id}_assignsubmission_file_"
+            page = course / "feedback" / one.row.id / f"{name}.html"
+            archive.write(page, f"{folder}/{name}.html")
+    return path
 
 
 def page(name: str, one: Result, whole: float) -> str:

@@ -3,7 +3,6 @@
 This is the only step that runs students' code. It runs with the rights of whoever calls it.
 """
 
-import functools
 import json
 import logging
 import multiprocessing
@@ -11,9 +10,11 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def mark(
     course: the folder that `make homework` wrote.
     name: of the homework.
     only: the id of one student; None for all.
-    force: also what was marked already and has not changed since.
+    force: also what was marked to its end and has not changed since.
 
     Raises ValueError where the homework was not handed out, nbgrader is not installed, or nobody
     of that id has handed in.
@@ -69,25 +70,53 @@ def mark(
         before = record.get(student, {})
         if finding.stops:
             yield Marked(student, "skipped", finding.stops)
-        elif before.get("file") == finding.digest and not force:
-            yield Marked(student, "as before", before.get("stopped", ""))
+        elif before == {"file": finding.digest, "stopped": ""} and not force:
+            yield Marked(student, "as before")
         else:
             todo.append(student)
 
-    # A kernel keeps one core busy, and most of its time it starts.
-    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
-        running = {pool.submit(_autograde, course, name, student): student for student in todo}
-        for outcome in as_completed(running):
-            student = running[outcome]
-            stopped, seconds = outcome.result()
+    for student, (stopped, seconds) in side_by_side(partial(_autograde, course, name), todo):
+        # A correction by hand stands, as long as it is about the same file.
+        digest = findings[student].digest
+        if record.get(student, {}).get("file") == digest and not stopped:
+            _keep_corrections(course, name, student)
+        record[student] = {"file": digest, "stopped": stopped}
+        _remember(course, name, record)
+        yield Marked(student, "stopped" if stopped else "marked", stopped, seconds)
 
-            # A correction by hand stands, as long as it is about the same file.
-            digest = findings[student].digest
-            if record.get(student, {}).get("file") == digest and not stopped:
-                _keep_corrections(course, name, student)
-            record[student] = {"file": digest, "stopped": stopped}
-            _remember(course, name, record)
-            yield Marked(student, "stopped" if stopped else "marked", stopped, seconds)
+
+def side_by_side(
+    work: Callable[[str], tuple[str, float]], students: list[str]
+) -> Iterator[tuple[str, tuple[str, float]]]:
+    """Each student with what came of the work on the submission, in the order in which it ends.
+
+    work: from an id to what stopped it, "" if nothing did, and the seconds that it took. It runs in
+      processes of its own. If one of them is killed, the submission that did it is found out.
+    """
+    # A submission keeps one core busy, and most of its time it is a kernel that starts.
+    left = list(students)
+    try:
+        with _processes(PROCESSES) as pool:
+            running = {pool.submit(work, student): student for student in students}
+            for outcome in as_completed(running):
+                came = outcome.result()
+                left.remove(running[outcome])
+                yield running[outcome], came
+    except BrokenProcessPool:
+        pass
+
+    # Somebody's code has killed the process that ran it. So each has one to itself.
+    for student in left:
+        try:
+            with _processes(1) as pool:
+                came = pool.submit(work, student).result()
+        except BrokenProcessPool:
+            came = ("it killed the process that marks it", 0.0)
+        yield student, came
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
 
 
 def _autograde(course: Path, name: str, student: str) -> tuple[str, float]:
@@ -111,15 +140,15 @@ def marked(course: Path, name: str) -> dict[str, dict[str, str]]:
 def _remember(course: Path, name: str, record: dict[str, dict[str, str]]) -> None:
     path = course / RECORD
     everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(everything | {name: record}, indent=1), encoding="utf-8")
-    partial.replace(path)
+    unfinished = path.with_name(f"{path.name}.partial")
+    unfinished.write_text(json.dumps(everything | {name: record}, indent=1), encoding="utf-8")
+    unfinished.replace(path)
 
 
 # nbgrader
 
 
-@functools.cache
+@cache
 def grader(course: Path) -> Any:
     """nbgrader's interface to a course, which says only what went wrong.
 

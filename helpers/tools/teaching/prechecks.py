@@ -10,7 +10,6 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from helpers import homework as exercises
 from helpers.tools.cells import parsed
 from helpers.tools.teaching import roster
 from helpers.tools.teaching.released import (
@@ -157,7 +156,7 @@ def same_answers(findings: list[Finding]) -> list[Same]:
 
     Answers that are short, or that compute what the reference does line by line, say nothing.
     """
-    references = {exercise.id: inspect.getsource(exercise.reference) for exercise in _exercises()}
+    references = _references()
     groups: dict[tuple[str, str], list[str]] = {}
     copied = []
 
@@ -177,8 +176,12 @@ def same_answers(findings: list[Finding]) -> list[Same]:
     return sorted(alike, key=lambda one: one.exercise) + copied
 
 
-def _exercises() -> list:
-    return exercises.exercises()
+def _references() -> dict[str, str]:
+    """The public sources of the right answers, by the exercise's id."""
+    # PyTorch comes with it, for which the other steps need not wait.
+    from helpers import homework
+
+    return {one.id: inspect.getsource(one.reference) for one in homework.exercises()}
 
 
 def _text(source: str) -> list[str]:
