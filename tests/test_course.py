@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat import v4
+from nbformat import NotebookNode, v4
 
 import made_up_class
 from helpers import homework
@@ -98,6 +98,20 @@ def test_the_names_of_platforms_say_whose_a_file_is(course, tmp_path):
     assert rows["101"].handed_in == "2026-11-30 12:00:00"
     assert list(reasons(collected).values()) == ["a text typed into the platform"]
     assert not any("misnamed" in row.note for row in rows.values())
+
+
+def test_nobody_hands_in_as_somebody_else(course, tmp_path):
+    text = notebook(course, NAME)
+    archive = pack(
+        tmp_path / "moodle.zip",
+        {
+            f"{moodle('Eve', 1)}/{moodle('Ada', 2)}{FILE}": text,
+            f"{moodle('Eve_2_assignsubmission_file_', 3)}/{FILE}": text,
+            f"Eve_4_assignsubmission_file_{moodle('Ada', 2)}{FILE}": text,
+        },
+    )
+    collecting.collect(course, NAME, archive)
+    assert set(placed(course)) == {"1", "3", "4"}
 
 
 def test_canvas_says_itself_what_is_late_and_what_came_again(course, tmp_path):
@@ -322,6 +336,10 @@ def test_what_was_placed_by_hand_is_kept_too(course, tmp_path):
     target.parent.mkdir(parents=True)
     target.write_text(mine, encoding="utf-8")
     os.utime(target, (0, 0))
+    row = roster.Row(
+        NAME, "1", "Ada", "Participant 1", "a.docx", "", "no", "not placed: no notebook"
+    )
+    roster.keep(course, [row])
 
     file = f"{moodle('Ada', 1)}/{FILE}"
     collecting.collect(course, NAME, pack(tmp_path / "a.zip", {file: notebook(course, NAME)}))
@@ -564,6 +582,45 @@ def test_points_without_parts_are_all_or_nothing(capsys):
     holds, fails = capsys.readouterr().out.splitlines()
     assert holds.startswith(f"{exercise.id} holds: ")
     assert fails.startswith(f"{exercise.id} fails")
+
+
+def ran(*outputs: NotebookNode, count: int | None = 1) -> NotebookNode:
+    """A test cell of 3 points after it has run."""
+    rules = {"grade": True, "solution": False, "points": 3, "grade_id": "test_dci"}
+    metadata = {"nbgrader": rules, "exercise": "4.4"}
+    return v4.new_code_cell("…", outputs=list(outputs), execution_count=count, metadata=metadata)
+
+
+def test_a_test_that_says_nothing_earns_nothing():
+    preprocessors = pytest.importorskip(
+        "helpers.tools.teaching.preprocessors", exc_type=ImportError
+    )
+    determine_grade = pytest.importorskip("nbgrader.utils").determine_grade
+
+    def earned(cell: NotebookNode) -> float:
+        cell, _ = preprocessors.Verdicts().preprocess_cell(cell, {}, 0)
+        return determine_grade(cell)[0]
+
+    line = v4.new_output("stream", name="stdout", text="4.4 holds: so it is.\n")
+    foreign = v4.new_output("stream", name="stdout", text="4.5 holds: so it is.\n")
+    two, many, text = (
+        v4.new_output("execute_result", data={"text/plain": value})
+        for value in ("2.0", "9", "True")
+    )
+    assert determine_grade(ran())[0] == 3  # what nbgrader alone gives to a test that did nothing
+    assert earned(ran(line, two)) == 2
+
+    for outputs in (
+        (),
+        (line,),
+        (two,),
+        (foreign, two),
+        (line, many),
+        (line, text),
+        (line, two, two),
+    ):
+        assert earned(ran(*outputs)) == 0, outputs
+    assert earned(ran(line, two, count=None)) == 0
 
 
 # Results. The gradebook is played by a list; test_homework_grading.py has the real one.

@@ -16,8 +16,11 @@ from helpers.tools.teaching import archives, roster
 from helpers.tools.teaching.archives import Entry, Ignored
 from helpers.tools.teaching.released import Released, Unreadable, carries, opened, released
 
-# Moodle: a folder for each student, or the same before the name of a file.
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)(_(?P<rest>.*))?")
+# Moodle: a folder for each student, or the same before the name of a file. A student chooses the
+# file's name and may choose their own, so that the last number counts in the one and the first in
+# the other.
+MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?P<kind>[a-z]+)_?")
+MOODLE_FILE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_file_(?P<rest>.+)")
 # Canvas: no folders; -1, -2 … before the ending number what was handed in again.
 CANVAS = re.compile(
     r"(?P<name>[^_]+)_((?P<late>LATE)_)?(?P<id>\d+)_(?P<upload>\d+)_(?P<rest>.+)", re.IGNORECASE
@@ -186,12 +189,13 @@ def _whose(path: str, homework: str, top: str) -> tuple[Person, str, bool | None
     """
     *folders, last = PurePosixPath(path).parts
 
-    for part in [*folders, last]:
-        found = MOODLE.fullmatch(part)
+    for folder in folders:
+        found = MOODLE.fullmatch(folder)
         if found and found["kind"] == "file":
-            number = found["id"]
-            own = found["rest"] if part == last and found["rest"] else last
-            return Person(number, found["name"].strip(), f"Participant {number}"), own, None, 0
+            return _participant(found), last, None, 0
+    found = MOODLE_FILE.fullmatch(last)
+    if found:
+        return _participant(found), found["rest"], None, 0
 
     found = CANVAS.fullmatch(last)
     if found and not folders:
@@ -204,6 +208,11 @@ def _whose(path: str, homework: str, top: str) -> tuple[Person, str, bool | None
     if not inside:
         return None
     return Person(roster.safe_id(inside[0]), inside[0], inside[0]), last, None, 0
+
+
+def _participant(found: re.Match) -> Person:
+    """The student whom Moodle names in a path."""
+    return Person(found["id"], found["name"].strip(), f"Participant {found['id']}")
 
 
 def _common_folder(entries: list[Entry], homework: str) -> str:
@@ -227,7 +236,7 @@ def _present(target: Path, row: roster.Row | None, homework: Released) -> Notebo
         ours = carries(homework, opened(content))
     except Unreadable:
         ours = False
-    if row is None:
+    if row is None or row.note.startswith("not placed"):
         time = datetime.fromtimestamp(target.stat().st_mtime).replace(microsecond=0)
         return Notebook(target.name, True, time, 0, False, ours, content)
 
