@@ -660,7 +660,7 @@ def a_class(monkeypatch):
 
 @pytest.mark.parametrize("platform", [None, "moodle", "canvas"])
 def test_no_cell_of_a_table_is_a_formula(course, a_class, platform):
-    path, _ = grades.write(course, NAME, platform)
+    path, _ = grades.write(course, NAME, platform=platform)
     rows = sheet(path.read_text(encoding="utf-8"))
 
     assert len(rows) == 1 + len(a_class)
@@ -679,12 +679,14 @@ def test_nobody_has_a_zero_who_was_not_marked(course, a_class):
     assert (by_id["20"]["4.3b"], by_id["21"]["total"], by_id["22"]["total"]) == ("", "", "")
 
     # A platform is told nothing that may change.
-    head, *rows = sheet(grades.write(course, NAME, "moodle")[0].read_text(encoding="utf-8"))
+    head, *rows = sheet(
+        grades.write(course, NAME, platform="moodle")[0].read_text(encoding="utf-8")
+    )
     given = {row[0]: row[head.index("Grade")] for row in rows}
     assert given["Participant 0"] == "2.5"
     assert given["Participant 20"] == given["Participant 21"] == ""
     assert head[:3] == ["Identifier", "Full name", "Grade"]
-    head, *_ = sheet(grades.write(course, NAME, "canvas")[0].read_text(encoding="utf-8"))
+    head, *_ = sheet(grades.write(course, NAME, platform="canvas")[0].read_text(encoding="utf-8"))
     assert head == ["Student", "ID", "SIS Login ID", "Section", NAME]
 
 

@@ -181,7 +181,7 @@ def _feedback(course: Path, given: argparse.Namespace) -> None:
 
 
 def _grades(course: Path, given: argparse.Namespace) -> None:
-    path, found = grades.write(course, given.homework, given.platform)
+    path, found = grades.write(course, given.homework, platform=given.platform)
 
     counts = Counter(status for one in found for status in one.status)
     print(columns(("students", "status"), [(count, word) for word, count in counts.items()]))

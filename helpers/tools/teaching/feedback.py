@@ -34,6 +34,9 @@ STOPS = {
 def write(course: Path, name: str) -> list[Result]:
     """Write feedback/STUDENT/HOMEWORK.html for everybody who has handed in something.
 
+    course: the folder that `make homework` wrote.
+    name: of the homework.
+
     Returns of whom there is a page.
     Raises ValueError if the homework was not handed out.
     """
@@ -80,7 +83,7 @@ def page(name: str, one: Result, whole: float) -> str:
     if one.stops:
         body.append(f"<p>{escape(_of_stops(one.stops))}</p>")
     else:
-        provisional = " (provisional: not everything has been read yet)" if one.provisional else ""
+        provisional = " (provisional: this may still change)" if one.provisional else ""
         body.append(f"<p><strong>{number(one.total)} of {number(whole)} points</strong>")
         body.append(f"{provisional}</p>")
         body.append(_table(one.scores))

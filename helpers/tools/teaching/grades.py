@@ -10,9 +10,11 @@ from helpers.tools.teaching.results import Result, most, number, results
 PLATFORMS = ("moodle", "canvas")
 
 
-def write(course: Path, name: str, platform: str | None = None) -> tuple[Path, list[Result]]:
+def write(course: Path, name: str, *, platform: str | None = None) -> tuple[Path, list[Result]]:
     """Write grades/HOMEWORK.csv, or a table that a platform imports.
 
+    course: the folder that `make homework` wrote.
+    name: of the homework.
     platform: "moodle", "canvas", or None for the table that people read.
 
     Returns where it lies, and what everybody gets.

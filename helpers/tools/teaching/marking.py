@@ -195,8 +195,8 @@ def _keep_corrections(course: Path, name: str, student: str) -> None:
 def _why(outcome: dict[str, Any]) -> str:
     """What stopped a submission, in a few words out of nbgrader's log."""
     text = f"{outcome.get('log', '')}{outcome.get('error', '')}"
-    if "OutOfTime" in text:
-        return "it took too long"
+    if "OutOfTime" in text or "CellTimeoutError" in text:
+        return "it took too long, and could not be interrupted"
     if "DeadKernelError" in text or "Kernel died" in text:
         return "its kernel died: a crash, an exit, or too little memory"
 

@@ -29,7 +29,7 @@ from nbgrader.preprocessors import (
 from helpers.tools.teaching.rebuilding import left_out, rebuilt
 from helpers.tools.teaching.released import released, rules
 
-# One submission may take so long. One of the course's own takes a tenth.
+# One submission may take so long; the reference's takes a tenth of it.
 SECONDS = 150
 
 NO_VERDICT = "NoVerdict"
