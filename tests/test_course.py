@@ -222,13 +222,21 @@ def test_what_is_too_large_is_not_unpacked(tmp_path, monkeypatch):
     assert len(entries) == 2
     assert all("more than" in one.reason for one in ignored)
 
-    # One that says it is small, and is not: reading stops.
+    # One that says it is small, and is not.
     path = pack(tmp_path / "lying.zip", {f"eve/{FILE}": b"0" * 10_000_000})
     raw = path.read_bytes().replace((10_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     path.write_bytes(raw)
     entries, ignored = archives.read(path)
     assert not entries
     assert len(ignored) == 1
+
+    # Should Python ever go on where the promise ends, reading stops all the same.
+    endless = io.BytesIO(b"0" * 10_000_000)
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *arguments: endless)
+    entries, (ignored,) = archives.read(path)
+    assert not entries
+    assert "larger than" in ignored.reason
+    assert endless.closed
 
 
 def test_an_encrypted_entry_is_refused(tmp_path):
@@ -328,6 +336,17 @@ def test_collecting_again_loses_nothing(course, tmp_path):
 
     kept = [p.read_text(encoding="utf-8") for p in (course / "earlier/1" / NAME).iterdir()]
     assert sorted(kept) == sorted([versions[0], versions[2]])
+
+
+def test_a_deadline_that_is_given_later_holds_for_what_came_before(course, tmp_path):
+    file = f"{moodle('Ada', 1)}/{FILE}"
+    archive = pack(tmp_path / "a.zip", {file: notebook(course, NAME)})
+    collecting.collect(course, NAME, archive)
+    assert roster.rows(course, NAME)["1"].late == "no"
+
+    again = collecting.collect(course, NAME, archive, deadline=datetime(2026, 11, 30, 11))
+    assert again.kept == ["1"]
+    assert roster.rows(course, NAME)["1"].late == "yes"
 
 
 def test_what_was_placed_by_hand_is_kept_too(course, tmp_path):

@@ -92,7 +92,7 @@ def collect(
     result = Collected([], [], [], [], ignored)
     for person, notebooks in found.items():
         target = course / "submitted" / person.id / name / f"{name}.ipynb"
-        present = _present(target, known.get(person.id), homework)
+        present = _present(target, known.get(person.id), homework, deadline)
         chosen, why_none = choose([*notebooks, present] if present else notebooks)
 
         # Nobody is left out: who has nothing that can be placed stands in the roster with a reason.
@@ -107,12 +107,11 @@ def collect(
                 _keep_earlier(course, person, name, notebook)
         if present and chosen.content == present.content:
             result.kept.append(person.id)
-            result.rows.append(known.get(person.id) or _row(name, person, chosen, ""))
-            continue
-
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(chosen.content)
-        (result.replaced if present else result.new).append(person.id)
+            chosen = present
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(chosen.content)
+            (result.replaced if present else result.new).append(person.id)
         note = "" if chosen.named else "misnamed"
         result.rows.append(_row(name, person, chosen, note))
 
@@ -226,7 +225,9 @@ def _common_folder(entries: list[Entry], homework: str) -> str:
 # Files and rows
 
 
-def _present(target: Path, row: roster.Row | None, homework: Released) -> Notebook | None:
+def _present(
+    target: Path, row: roster.Row | None, homework: Released, deadline: datetime | None
+) -> Notebook | None:
     """What was placed for a student before; None if nothing was."""
     if not target.is_file():
         return None
@@ -240,11 +241,14 @@ def _present(target: Path, row: roster.Row | None, homework: Released) -> Notebo
         time = datetime.fromtimestamp(target.stat().st_mtime).replace(microsecond=0)
         return Notebook(target.name, True, time, 0, False, ours, content)
 
+    # A deadline that is given only now holds for what came before, too.
+    time = datetime.fromisoformat(row.handed_in)
     found = CANVAS.fullmatch(row.file)
     upload = int(found["upload"]) if found else 0
-    time = datetime.fromisoformat(row.handed_in)
-    named = "misnamed" not in row.note
-    return Notebook(row.file, named, time, upload, row.late == "yes", ours, content)
+    late = row.late == "yes"
+    if deadline is not None and not found:
+        late = time > deadline
+    return Notebook(row.file, "misnamed" not in row.note, time, upload, late, ours, content)
 
 
 def _keep_earlier(course: Path, person: Person, name: str, notebook: Notebook) -> None:
