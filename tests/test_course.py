@@ -586,7 +586,7 @@ def test_points_are_the_share_of_parts_that_are_right_everywhere(monkeypatch, ca
     holds = Verdict("holds", "so it is.")
     monkeypatch.setattr(controls, "verdict", lambda id, f, seed=None: hidden if seed else holds)
     assert homework.points("4.4", None, 3, [987654]) == 2.0
-    assert capsys.readouterr().out == "4.4 fails (hidden inputs): no.\n"
+    assert capsys.readouterr().out == "4.4 fails (seed hidden): no.\n"
 
 
 def test_points_without_parts_are_all_or_nothing(capsys):

@@ -4,7 +4,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -24,7 +24,6 @@ HOMEWORKS = {
 _EXERCISES = {e.id: e for module in HOMEWORKS.values() for e in module.EXERCISES}
 _QUIZZES = {key: q for module in HOMEWORKS.values() for key, q in module.QUIZZES.items()}
 
-_SEED = re.compile(r"seed[ =]\d+")
 _HINTS = ("First hint", "Second hint", "A worked line")
 
 
@@ -99,17 +98,19 @@ def points(id: str, function: Any, most: float, seeds: Sequence[int] = ()) -> fl
     Returns at most `most`. All parts of an exercise count alike, and a part counts if it is right
     on new inputs and for every seed. An exercise without parts earns everything or nothing.
     """
-    found = verdict(id, function)
-    verdicts = [found]
+    verdicts = [verdict(id, function)]
+    worst, secret = verdicts[0], None
     for seed in seeds:
         # Where nothing is left to be earned, nothing more is run: an answer may be endless.
         if not _earned(verdicts):
             break
         found = verdict(id, function, seed)
-        verdicts.append(replace(found, sentence=_SEED.sub("hidden inputs", found.sentence)))
+        verdicts.append(found)
+        if worst.status == "holds" and found.status != "holds":
+            worst, secret = found, seed
 
-    worst = next((found for found in verdicts if found.status != "holds"), verdicts[0])
-    print(_line(id, worst))
+    said = _line(id, worst)
+    print(said if secret is None else re.sub(rf"\b{secret}\b", "hidden", said))
     return round(most * _earned(verdicts), 2)
 
 

@@ -190,7 +190,7 @@ def _sentence(item: Item, test: NotebookNode, cells: list[NotebookNode]) -> tupl
 
 
 def _without_seed(line: str) -> str:
-    return re.sub(r"\(seed \d+\)", "(inputs drawn at random)", line)
+    return re.sub(r"\(seed \w+\)", "(inputs drawn at random)", line)
 
 
 def _stopped_cells(cells: list[NotebookNode]) -> list[str]:
