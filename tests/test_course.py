@@ -20,7 +20,7 @@ import made_up_class
 from helpers import homework
 from helpers.homework import controls
 from helpers.homework.engine import Verdict
-from helpers.tools import course as command, lecturer_copies
+from helpers.tools import course as command
 from helpers.tools.teaching import (
     archives,
     collecting,
@@ -34,26 +34,18 @@ from helpers.tools.teaching import (
     sheets,
 )
 from helpers.tools.teaching.released import opened, released
-from made_up_class import graded_cells, moodle, notebook, pack, references
+from made_up_class import REFERENCES, RIGHT, graded_cells, moodle, notebook, pack
 
 NAME = "hw4_metrics"
 FILE = f"{NAME}.ipynb"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("course") / "course"
-    made_up_class.release_without_nbgrader(folder, NAME)
-    return folder
-
-
 @pytest.fixture
-def course(made, tmp_path) -> Path:
-    """The folder of a course in which nobody has handed in yet."""
+def course(tmp_path, monkeypatch) -> Path:
+    """The folder of a course with a made-up homework, in which nobody has handed in yet."""
+    monkeypatch.setattr(prechecks, "_references", lambda: REFERENCES)
     folder = tmp_path / "course"
-    (folder / "release" / NAME).mkdir(parents=True)
-    for file in ("nbgrader_config.py", "seeds.json", f"release/{NAME}/{FILE}"):
-        (folder / file).write_bytes((made / file).read_bytes())
+    made_up_class.write_course(folder, NAME)
     return folder
 
 
@@ -115,7 +107,7 @@ def test_nobody_hands_in_as_somebody_else(course, tmp_path):
 
 
 def test_canvas_says_itself_what_is_late_and_what_came_again(course, tmp_path):
-    first, second = notebook(course, NAME), notebook(course, NAME, references(NAME))
+    first, second = notebook(course, NAME), notebook(course, NAME, RIGHT)
     archive = pack(
         tmp_path / "canvas.zip",
         {
@@ -267,7 +259,7 @@ def test_what_is_no_archive_is_named(course, tmp_path):
 
 
 def test_a_misnamed_notebook_is_found_by_its_cells(course, tmp_path):
-    text = notebook(course, NAME, references(NAME))
+    text = notebook(course, NAME, RIGHT)
     other = nbformat.writes(v4.new_notebook(cells=[v4.new_code_cell("1 + 1")]))
     archive = pack(
         tmp_path / "names.zip",
@@ -350,7 +342,7 @@ def test_a_deadline_that_is_given_later_holds_for_what_came_before(course, tmp_p
 
 
 def test_what_was_placed_by_hand_is_kept_too(course, tmp_path):
-    mine = notebook(course, NAME, references(NAME))
+    mine = notebook(course, NAME, RIGHT)
     target = course / "submitted" / "1" / NAME / FILE
     target.parent.mkdir(parents=True)
     target.write_text(mine, encoding="utf-8")
@@ -407,7 +399,7 @@ def test_each_kind_of_trouble_is_named(course):
         for cell in made.cells:
             cell.metadata.pop("nbgrader", None)
 
-    right = references(NAME)
+    right = RIGHT
     words = ("written_4_3b", "Because one latent may know it, and another one too.")
 
     def answer(made):
@@ -418,7 +410,7 @@ def test_each_kind_of_trouble_is_named(course):
         right=notebook(course, NAME, right, answer, their_own_kernel),
         blank=notebook(course, NAME),
         partly=notebook(course, NAME, {"mig": right["mig"]}, answer),
-        public=(lecturer_copies.NOTEBOOKS / FILE).read_text(encoding="utf-8"),
+        public=nbformat.writes(made_up_class.released_notebook(public=True)),
         stripped=notebook(course, NAME, right, strip),
         edited=notebook(course, NAME, right, answer, edit_test),
         removed=notebook(course, NAME, right, answer, remove_test),
@@ -431,7 +423,7 @@ def test_each_kind_of_trouble_is_named(course):
 
     assert found["right"] == []
     assert found["blank"] == ["blank"]
-    assert found["partly"] == ["partly blank: 4.1, 4.3, 4.4, 4.5"]
+    assert found["partly"] == ["partly blank: 4.1, 4.4"]
     assert found["public"] == found["stripped"] == ["public copy"]
     assert found["edited"] == ["tampered: test of 4.2 edited"]
     assert found["removed"] == ["tampered: test of 4.4 removed"]
@@ -443,7 +435,7 @@ def test_each_kind_of_trouble_is_named(course):
 
 def test_whoever_is_on_the_list_and_handed_in_nothing_is_missing(course, tmp_path):
     files = {
-        f"{moodle('Ada Lovelace', 1)}/{FILE}": notebook(course, NAME, references(NAME)),
+        f"{moodle('Ada Lovelace', 1)}/{FILE}": notebook(course, NAME, RIGHT),
         f"{moodle('Alan Turing', 2)}/mine.ipynb": notebook(course, NAME),
     }
     late = {f"{moodle('Alan Turing', 2)}/mine.ipynb": "2026-12-02 00:00"}
@@ -484,7 +476,7 @@ def test_who_has_written_the_same_is_listed(course):
     renamed = LONG.replace("shares", "s").replace("total", "t").replace("importance", "R")
     renamed = renamed.replace("(R, errors):", '(R, errors: object):\n    """Mine."""  # all of it')
     other = LONG.replace("max", "min")
-    reference = references(NAME)["dci"]
+    reference = RIGHT["dci"]
     rewritten = reference.replace("importance", "R")
     short = "def mig(information, entropies):\n    return 0.5"
 
@@ -522,14 +514,14 @@ def test_the_marked_notebook_has_the_tests_of_the_course(course):
         cells["test_mig"].source = "2"
         cells["test_mig"].metadata["tags"] = ["skip-execution"]
         cells["test_dci"].metadata["nbgrader"]["solution"] = True
-        made.cells.remove(cells["test_fooling_codes"])
+        made.cells.remove(cells["test_entropy"])
         made.metadata["kernelspec"]["name"] = "mine"
         made.cells.insert(4, v4.new_code_cell("own = 1", metadata={"tags": ["skip-execution"]}))
         made.cells.append(copy.deepcopy(cells["test_mig"]))
         made.cells[-1].id = "copied"
 
     homework_4 = released(course, NAME)
-    text = notebook(course, NAME, references(NAME), spoil)
+    text = notebook(course, NAME, RIGHT, spoil)
     rebuilt = rebuilding.rebuilt(homework_4, opened(text.encode()))
 
     tests = [c for c in rebuilt.cells if c.metadata.get("nbgrader", {}).get("grade")]
@@ -542,27 +534,37 @@ def test_the_marked_notebook_has_the_tests_of_the_course(course):
 
     # The answers are in it, and the student's own cell, which knows its number.
     sources = {cell.source.strip(): cell for cell in rebuilt.cells}
-    assert references(NAME)["dci"].strip() in sources
-    assert sources["own = 1"].metadata["handed_in"] == 2
+    assert RIGHT["dci"] in sources
+    assert sources["own = 1"].metadata["handed_in"] == 3
 
 
 def test_what_only_shows_something_is_not_run(course):
-    plain = run_cells(course, notebook(course, NAME, references(NAME)))
-    assert not any("explore(render" in source or "quiz(" in source for source in plain)
-    assert sum("_points(" in source for source in plain) == 5
-    assert any("import numpy as np" in source for source in plain)
+    plain = run_cells(course, notebook(course, NAME, RIGHT))
+    assert plain[0] == made_up_class.SET_UP
+    assert sum("_points(" in source for source in plain) == 3
+    assert made_up_class.SHOWN not in plain
+    assert len(plain) == 7
 
 
 def test_what_a_student_wrote_runs_with_what_it_needs(course):
-    def work(made):
+    def use(made):
         made.cells.append(v4.new_code_cell("def mine(a):\n    return turned(a)\nmine(3)"))
-        (use,) = [cell for cell in made.cells if cell.source.startswith("count = ")]
-        use.source += "\nprint(1)"
 
-    ran = run_cells(course, notebook(course, NAME, None, work))
-    assert any("def turned(degrees)" in source for source in ran)  # of a cell of the course
-    assert any(source.startswith("count = ") for source in ran)  # it was changed
-    assert not any("explore(render" in source for source in ran)
+    def change(made):
+        made.cells[-1].source += "\nprint(1)"
+
+    ran = run_cells(course, notebook(course, NAME, None, use))
+    assert made_up_class.SHOWN in ran
+    assert made_up_class.SHOWN_TOO not in ran
+
+    # One that was changed counts as the student's own.
+    ran = run_cells(course, notebook(course, NAME, None, change))
+    assert made_up_class.SHOWN in ran
+    assert f"{made_up_class.SHOWN_TOO}\nprint(1)" in ran
+
+    # Of what is no Python, nobody knows what it needs.
+    ran = run_cells(course, notebook(course, NAME, {"mig": "def mig(: turned"}))
+    assert made_up_class.SHOWN in ran
 
 
 # Points
@@ -580,27 +582,35 @@ def test_points_are_the_share_of_parts_that_are_right_everywhere(monkeypatch, ca
     hidden = InParts("fails", "(seed 987654): no.", parts={"D": True, "C": False, "I": True})
     monkeypatch.setattr(controls, "verdict", lambda id, f, seed=None: hidden if seed else fresh)
     assert homework.points("4.4", None, 3, [987654]) == 1.0
-    assert capsys.readouterr().out == "4.4 fails (seed 7): no.\n"
+    assert "seed 7" in capsys.readouterr().out
 
     # A hidden seed is not told, and a verdict without parts speaks for all of them.
     holds = Verdict("holds", "so it is.")
     monkeypatch.setattr(controls, "verdict", lambda id, f, seed=None: hidden if seed else holds)
     assert homework.points("4.4", None, 3, [987654]) == 2.0
-    assert capsys.readouterr().out == "4.4 fails (seed hidden): no.\n"
+    printed = capsys.readouterr().out
+    assert printed.startswith("4.4 fails")
+    assert "seed hidden" in printed
+    assert "987654" not in printed
 
 
-def test_points_without_parts_are_all_or_nothing(capsys):
-    exercise = homework.exercises("hw4_metrics")[1]
-    # As if it stood in a notebook, where the reference may not be used.
-    names: dict = {"np": __import__("numpy")}
-    exec(references(NAME)["mig"], names)
-    right = names["mig"]
+def test_points_without_parts_are_all_or_nothing(monkeypatch, capsys):
+    asked = []
 
-    assert homework.points(exercise.id, right, 2, [1, 2, 3]) == 2
-    assert homework.points(exercise.id, lambda information, entropies: 0.5, 2, [1]) == 0
-    holds, fails = capsys.readouterr().out.splitlines()
-    assert holds.startswith(f"{exercise.id} holds: ")
-    assert fails.startswith(f"{exercise.id} fails")
+    def verdict(id, function, seed=None):
+        asked.append(seed)
+        return Verdict("fails" if seed == function else "holds", "so it is.")
+
+    monkeypatch.setattr(controls, "verdict", verdict)
+    assert homework.points("4.4", "nothing", 3, [1, 2, 3]) == 3
+    assert asked == [None, 1, 2, 3]
+    assert capsys.readouterr().out == "4.4 holds: so it is.\n"
+
+    # Where nothing is left to be earned, the rest is not run.
+    asked.clear()
+    assert homework.points("4.4", 2, 3, [1, 2, 3]) == 0
+    assert asked == [None, 1, 2]
+    assert capsys.readouterr().out == "4.4 fails: so it is.\n"
 
 
 def ran(*outputs: NotebookNode, count: int | None = 1) -> NotebookNode:
@@ -776,7 +786,7 @@ def test_the_terminal_is_not_moved_by_a_name():
 
 def test_each_step_says_what_comes_next(course, tmp_path, capsys):
     files = {
-        f"{moodle('Ada Lovelace', 1)}/{FILE}": notebook(course, NAME, references(NAME)),
+        f"{moodle('Ada Lovelace', 1)}/{FILE}": notebook(course, NAME, RIGHT),
         f"{moodle('Alan Turing', 2)}/{FILE}": notebook(course, NAME),
         f"{moodle('Alan Turing', 2)}/notes.txt": "hello",
     }
@@ -792,8 +802,7 @@ def test_each_step_says_what_comes_next(course, tmp_path, capsys):
     command.main([*where, "precheck", NAME])
     printed = capsys.readouterr().out
     assert "2   Alan Turing   blank" in printed
-    assert "1         4.4" not in printed  # each exercise once: a line for a student
-    assert "the public reference, word for word" in printed
+    assert "1         4.4        the public reference, word for word" in printed
 
     # Without having been marked they have no total.
     command.main([*where, "grades", NAME])
