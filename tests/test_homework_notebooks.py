@@ -225,7 +225,19 @@ def test_the_source_has_regions_points_and_locked_tests(course, name):
         assert rules["grade"]
         assert rules["points"] == lecturer_copies.POINTS[exercise.difficulty]
         assert "### BEGIN HIDDEN TESTS" in test.source
-        assert ast.parse(test.source)
+
+        # nbgrader reads the points from what the last line gives.
+        last = ast.unparse(ast.parse(test.source).body[-1])
+        assert last == f"_points('{exercise.id}', {exercise.name}, {rules['points']}, _seeds)"
+
+
+@each_homework
+def test_the_source_begins_with_a_cell_about_the_student_that_earns_nothing(course, name):
+    first = source_in(course, name).cells[0]
+    assert first.cell_type == "markdown"
+    assert "nbgrader" not in first.metadata
+    for word in ("Name", "helped", "Hours"):
+        assert word in first.source
 
 
 @each_homework

@@ -1,8 +1,9 @@
-"""What a learner calls: check, panel, hint, solution, quiz; and `require`, which grading calls."""
+"""What a learner calls: check, panel, hint, solution, quiz; and `points`, which marking calls."""
 
 import inspect
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -101,6 +102,44 @@ def require(id: str, function: Any, seed: int | None = None) -> None:
     """
     found = verdict(id, function, seed)
     assert found.status == "holds", _line(id, found)
+
+
+def points(id: str, function: Any, most: float, seeds: Sequence[int] = ()) -> float:
+    """What an answer earns, after one printed line: the verdict of `check`, the worst of them.
+
+    most: for an answer that holds.
+    seeds: of inputs that the learner does not know; the line does not tell them.
+
+    Returns at most `most`. All parts of an exercise count alike, and a part counts if it is right
+    on new inputs and for every seed. An exercise without parts earns everything or nothing.
+    """
+    verdicts = [verdict(id, function)]
+    worst, secret = verdicts[0], None
+    for seed in seeds:
+        # Where nothing is left to be earned, nothing more is run: an answer may be endless.
+        if not _earned(verdicts):
+            break
+        found = verdict(id, function, seed)
+        verdicts.append(found)
+        if worst.status == "holds" and found.status != "holds":
+            worst, secret = found, seed
+
+    said = _line(id, worst)
+    print(said if secret is None else re.sub(rf"\b{secret}\b", "hidden", said))
+    return round(most * _earned(verdicts), 2)
+
+
+def _earned(verdicts: Sequence[Verdict]) -> float:
+    """The share of an exercise that is right in all verdicts, between 0 and 1."""
+    # A verdict without parts says the same of each of them.
+    parts = [getattr(found, "parts", None) or {} for found in verdicts]
+    names = sorted({name for of_one in parts for name in of_one}) or ["all"]
+
+    right = 0
+    for name in names:
+        pairs = zip(parts, verdicts, strict=True)
+        right += all(of_one.get(name, found.status == "holds") for of_one, found in pairs)
+    return right / len(names)
 
 
 def yours_or_reference(id: str, function: Any, *, even_wrong: bool = False) -> Callable[..., Any]:

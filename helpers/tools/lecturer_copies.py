@@ -1,10 +1,10 @@
 """The lecturer's copies of the homework: `python -m helpers.tools.lecturer_copies FOLDER`.
 
 All are made from the committed notebooks. FOLDER becomes a course for nbgrader: `source/` with
-solutions, points and hidden tests, to make the students' copies from; `solutions/` with worked
-solutions, to read; the configuration; and the seeds of the hidden inputs, which stay the same when
-the folder is made again. The lecturer keeps the folder; students see what `nbgrader
-generate_assignment` makes.
+solutions, points and hidden tests; `release/` with the students' copies, which nbgrader makes from
+these; `solutions/` with worked solutions, to read; the configuration; and the seeds of the hidden
+inputs, which stay the same when the folder is made again, as what is in `release/` does. The
+lecturer keeps the folder, and hands out `release/`.
 """
 
 import ast
@@ -26,6 +26,7 @@ from helpers import homework
 from helpers.homework.controls import HOMEWORKS
 from helpers.homework.engine import Exercise
 from helpers.tools.cells import called, parsed
+from helpers.tools.teaching.marking import grader
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks" / "homework"
 POINTS = {"easy": 2, "medium": 3, "hard": 4}
@@ -39,23 +40,34 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "disentangling-vaes"
 c.ClearSolutions.code_stub = {"python": "# your code here\\nraise NotImplementedError"}
 c.ClearSolutions.text_stub = "**Your answer:** *(write here)*"
-c.Execute.timeout = 60  # seconds a cell, then the next one; \
-a check stops an endless answer after 10 by itself
+c.Execute.timeout = 60  # seconds a cell, then the next one; a test stops an endless answer itself
+
+# nbgrader gives all points to a test that has no output. These see to it that each test has run.
+from helpers.tools.teaching.preprocessors import AUTOGRADE, SANITIZE  # noqa: E402
+
+c.Autograde.sanitize_preprocessors = SANITIZE
+c.Autograde.autograde_preprocessors = AUTOGRADE
 '''
 
+# Its last line gives the points, which nbgrader reads as partial credit.
 TEST = """# {id}: {points} points
-from helpers.homework import require
-require("{id}", {name})
+_seeds = []
 ### BEGIN HIDDEN TESTS
 import os as _os, sys as _sys
 _sys.path[:] = [p for p in _sys.path if p and _os.path.abspath(p) != _os.getcwd()]  \
 # no file beside the notebook
 for _name in [n for n in _sys.modules if n.split(".")[0] == "helpers"]:
     del _sys.modules[_name]  # nor anything that the notebook did to the package
-from helpers.homework import require
-for _seed in {seeds}:
-    require("{id}", {name}, _seed)
-### END HIDDEN TESTS"""
+_seeds = {seeds}
+### END HIDDEN TESTS
+from helpers.homework import points as _points
+_points("{id}", {name}, {points}, _seeds)"""
+
+ABOUT = """**Name:** *(write here)*
+
+**Who or what helped, and with which exercise:** *(people, pages, programs; "nobody" is an answer)*
+
+**Hours spent:** *(write here; this changes no mark)*"""
 
 
 # The copies
@@ -97,14 +109,15 @@ def source(notebook: NotebookNode, seeds: Mapping[str, Sequence[int]]) -> Notebo
     notebook: as it is committed.
     seeds: of the hidden inputs, by the exercise's id.
 
-    Returns it with the answers in solution regions, a locked test after each check, the answer in
-    words to be marked by hand, and no button or word that leads to a solution.
+    Returns it with a first cell about the student, the answers in solution regions, a locked test
+    after each check, the answer in words to be marked by hand, and no button or word that leads to
+    a solution.
     """
     notebook = _rewritten(notebook, _with_region)
     by_id = {exercise.id: exercise for exercise in homework.exercises()}
     by_name = {exercise.name: exercise for exercise in homework.exercises()}
 
-    cells = []
+    cells = [v4.new_markdown_cell(ABOUT, id="about-you")]
     for cell in notebook.cells:
         # The rubric is for those who learn alone; here it stands with the model answer.
         if cell.source.startswith("<details><summary>What a full answer has"):
@@ -119,6 +132,7 @@ def source(notebook: NotebookNode, seeds: Mapping[str, Sequence[int]]) -> Notebo
         name = defined_function(cell)
         if name and name in by_name:
             cell.metadata["nbgrader"] = _rules(name, solution=True)
+            cell.metadata["exercise"] = by_name[name].id
         question = _question(cell)
         if question:
             _make_written(cell, question)
@@ -236,6 +250,7 @@ def _test(exercise: Exercise, seeds: Sequence[int]) -> NotebookNode:
 
     test = v4.new_code_cell(source, id=f"test-{exercise.name.replace('_', '-')}")
     test.metadata["nbgrader"] = _rules(f"test_{exercise.name}", points=points, locked=True)
+    test.metadata["exercise"] = exercise.id
 
     return test
 
@@ -248,6 +263,7 @@ def _make_written(cell: NotebookNode, question: str) -> None:
     cell.metadata["nbgrader"] = _rules(
         f"written_{question}", cell_type="markdown", solution=True, points=points
     )
+    cell.metadata["exercise"] = question
 
 
 def _rules(
@@ -340,13 +356,46 @@ def _seeds(path: Path) -> dict[str, list[int]]:
     return seeds
 
 
+def release(folder: Path | str) -> list[str]:
+    """Make the students' copies of what has none yet.
+
+    folder: of the course, as `write` left it.
+
+    Returns the names of the homeworks whose copies were made. Those that exist stay: they may have
+    been handed out, and nbgrader marks by what was.
+    Raises ValueError if nbgrader is not installed, or cannot make one.
+    """
+    folder = Path(folder)
+    names = [n for n in HOMEWORKS if not (folder / "release" / n / f"{n}.ipynb").exists()]
+    if not names:
+        return []
+
+    nbgrader = grader(folder)
+    for name in names:
+        outcome = nbgrader.generate_assignment(name, force=True)
+        if not outcome["success"]:
+            raise ValueError(f"nbgrader cannot make {name}: {outcome.get('log', '').strip()}")
+    return names
+
+
 def main(arguments: Sequence[str]) -> None:
     """Write the course into the folder that is named, by default into course/, and say so."""
     folder = arguments[0] if arguments else "course"
+    count = write(folder)
+    try:
+        made = release(folder)
+    except ValueError as error:
+        sys.exit(str(error))
+
     print(
-        f"{write(folder)} homeworks are in {folder}/: source/ for nbgrader, solutions/ to read. "
-        "Keep the folder to yourself."
+        f"{count} homeworks are in {folder}/: source/ for nbgrader, solutions/ to read. Keep the "
+        f"folder to yourself, and hand out what is in {folder}/release/."
     )
+    if len(made) < count:
+        print(
+            f"In {folder}/release/ {count - len(made)} of them were there before, and stay as they "
+            f"were handed out. For new ones, delete release/ and gradebook.db in {folder}/."
+        )
 
 
 if __name__ == "__main__":
