@@ -86,9 +86,9 @@ def check(id: str, function: Any, seed: int | None = None, *, marked_later: bool
     print(_line(id, found))
 
 
-def verdict(id: str, function: Any, seed: int | None = None) -> Verdict:
+def verdict(id: str, function: Any, seed: int | None = None, variant: int = 0) -> Verdict:
     """What `check` prints, as a `Verdict`; a failure or a success counts as an attempt."""
-    found = examine(exercise(id), function, seed)
+    found = examine(exercise(id, variant), function, seed)
     if found.status != "not attempted":
         _PROGRESS[id].attempted = True
 
@@ -104,22 +104,29 @@ def require(id: str, function: Any, seed: int | None = None) -> None:
     assert found.status == "holds", _line(id, found)
 
 
-def points(id: str, function: Any, most: float, seeds: Sequence[int] = ()) -> float:
-    """What an answer earns, after one printed line: the verdict of `check`, the worst of them.
+def points(
+    id: str, function: Any, most: float, seeds: Sequence[int] = (), variant: int | None = 0
+) -> float | None:
+    """What an answer earns, after the words of `check` are printed, of the worst verdict.
 
     most: for an answer that holds.
-    seeds: of inputs that the learner does not know; the line does not tell them.
+    seeds: of inputs that the learner does not know; the words do not tell them.
+    variant: of the question; None while only the lecturer knows it.
 
-    Returns at most `most`. All parts of an exercise count alike, and a part counts if it is right
-    on new inputs and for every seed. An exercise without parts earns everything or nothing.
+    Returns at most `most`; None where the variant is not known. All parts of an exercise count
+    alike, and a part counts if it is right on new inputs and for every seed.
     """
-    verdicts = [verdict(id, function)]
+    if variant is None:
+        print(_line(id, answered(exercise(id), function)))
+        return None
+
+    verdicts = [verdict(id, function, None, variant)]
     worst, secret = verdicts[0], None
     for seed in seeds:
         # Where nothing is left to be earned, nothing more is run: an answer may be endless.
         if not _earned(verdicts):
             break
-        found = verdict(id, function, seed)
+        found = verdict(id, function, seed, variant)
         verdicts.append(found)
         if worst.status == "holds" and found.status != "holds":
             worst, secret = found, seed
