@@ -70,7 +70,22 @@ def as_array(value: Any) -> np.ndarray:
         value = value.detach().cpu()
     elif isinstance(value, (list, tuple)):
         value = [as_array(part) for part in value]
-    return np.asarray(value, dtype=np.float64)
+
+    # Text is no number, though numpy would read it.
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{type(value).__name__} is no table of numbers")
+    return array.astype(np.float64)
+
+
+def unchanged(after: Any, before: Any) -> bool:
+    """Whether an argument is as it was, to the last bit."""
+    if isinstance(before, (tuple, list)):
+        return all(map(unchanged, after, before))
+    if isinstance(before, (torch.Tensor, np.ndarray)):
+        one, two = as_array(after), as_array(before)
+        return one.shape == two.shape and np.array_equal(one, two, equal_nan=True)
+    return after == before
 
 
 def in_words(value: Any) -> str:

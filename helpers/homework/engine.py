@@ -9,6 +9,7 @@ import contextlib
 import copy
 import inspect
 import io
+import itertools
 import os
 import secrets
 import signal
@@ -22,7 +23,14 @@ import numpy as np
 import torch
 
 from helpers.homework.causes import likely_cause
-from helpers.homework.differences import TOLERANCE, alike, difference, in_words, size_of
+from helpers.homework.differences import (
+    TOLERANCE,
+    alike,
+    difference,
+    in_words,
+    size_of,
+    unchanged,
+)
 from helpers.homework.origins import objection
 
 # What a run of nbgrader gives one check; in a notebook a check runs for as long as it takes.
@@ -30,6 +38,11 @@ GRADING_SECONDS = 20
 
 # So many lines of what an answer printed are shown when it fails.
 PRINTED_LINES = 12
+
+_LEFT_TORCH = (
+    "your function leaves PyTorch (`.numpy()`, `np.…`), and this is trained through: it has to "
+    "stay a tensor all the way."
+)
 
 # Code that is not the learner's: other packages, Python's own, and this one.
 _LIBRARIES = (
@@ -60,6 +73,8 @@ class Exercise:
       None where nothing is; without a probe, what the function returns is compared.
     tolerance: relative to 1 + the size of what is expected.
     given: the text or the code that poses the question, where it differs from variant to variant.
+    meaning: of inputs for which one knows beforehand what must come out, by their words: a sentence
+      that says it, or one for each part.
     """
 
     id: str
@@ -78,6 +93,7 @@ class Exercise:
     probe: Callable[..., Any] | None = None
     tolerance: float = TOLERANCE
     given: str = ""
+    meaning: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -207,8 +223,9 @@ def judge(exercise: Exercise, function: Callable[..., Any], seed: int | None = N
     # Part by part, where values came out; then why, and the smallest input that shows it.
     runs = all(_as_parts(exercise, outcome.value) is not None for outcome in outcomes.values())
     for number, part in enumerate(parts):
-        parts[part] = runs and _part_holds(exercise, number, outcomes, wanted)
-    smallest = min(wrong, key=lambda words: size_of(cases[words]))
+        parts[part] = runs and _holds(exercise, number, outcomes, wanted)
+    stopped = [words for words in wrong if outcomes[words].error]
+    smallest = min(stopped or wrong, key=lambda words: size_of(cases[words]))
     sentence = _cause(exercise, cases, outcomes, wanted) or str(problems[smallest])
     details = _details(exercise, smallest, cases, problems, outcomes, seed)
     return Verdict("fails", sentence, tuple(d for d in details if d != sentence), runs, parts)
@@ -232,13 +249,13 @@ def run(exercise: Exercise, function: Callable[..., Any], case: tuple) -> Outcom
                 value = function(*given)
 
         # Whoever calls a function expects to find the arguments as they were.
-        if any(difference(after, before) for after, before in zip(given, case, strict=True)):
-            raise WrongAnswer(
-                "your function changes its input in place; work on a copy, or make a new tensor."
-            )
+        if not unchanged(given, case):
+            raise WrongAnswer("your function changes its input in place; work on a copy of it.")
     except WrongAnswer as error:
         return Outcome(error=WrongAnswer, message=str(error), printed=printed.getvalue())
     except (Exception, SystemExit) as error:
+        if exercise.trains and "requires grad" in str(error):
+            return Outcome(error=WrongAnswer, message=_LEFT_TORCH, printed=printed.getvalue())
         return Outcome(error=type(error), message=_message(error), printed=printed.getvalue())
 
     return Outcome(value, printed=printed.getvalue())
@@ -262,7 +279,8 @@ def problem(exercise: Exercise, outcome: Outcome, expected: Outcome) -> str | No
     # Of several values the first wrong one is told by its name.
     got = _as_parts(exercise, outcome.value)
     if got is None:
-        return difference(outcome.value, expected.value, exercise.tolerance)
+        values = expected.value[: len(exercise.parts)] if exercise.trains else expected.value
+        return difference(outcome.value, values, exercise.tolerance)
     for name, one, wanted in zip(exercise.compared, got, _right(exercise, expected), strict=True):
         sentence = _differs(exercise, one, wanted)
         if sentence and name.startswith("gradient") and not torch.as_tensor(one).any():
@@ -315,7 +333,7 @@ def _right(exercise: Exercise, expected: Outcome) -> list[Any]:
     return parts
 
 
-def _part_holds(
+def _holds(
     exercise: Exercise, number: int, outcomes: Mapping[str, Outcome], wanted: Mapping[str, Outcome]
 ) -> bool:
     """Whether one of the parts is right for every input."""
@@ -346,6 +364,8 @@ def _with_gradients(exercise: Exercise, function: Callable[..., Any], given: tup
     if value is None or value is ...:
         return value
     values = [value] if len(exercise.parts) == 1 else value
+    if isinstance(values, torch.Tensor) and values.ndim and len(values) == len(exercise.parts):
+        values = list(values)
     if not isinstance(values, (tuple, list)) or len(values) != len(exercise.parts):
         return value
 
@@ -390,6 +410,7 @@ def _cause(
     # A probe has sentences of its own, which say it already.
     if exercise.probe:
         return None
+    both = (outcomes, wanted)
 
     # The known wrong answers, run only now that one of them is looked for.
     mistakes = {}
@@ -401,25 +422,75 @@ def _cause(
         if all(_alike(exercise, outcomes[words], made[words]) for words in cases):
             return f"likely, {why}"
 
-    # Else part by part: a mistake explains a part if it gives the same in all inputs.
-    lists = {words: _as_parts(exercise, outcomes[words].value) for words in cases}
-    for number, name in enumerate(exercise.compared):
-        if _part_holds(exercise, number, outcomes, wanted):
-            continue
-        got = {words: parts[number] for words, parts in lists.items() if parts}
-        if not got:
-            return None
-        expected = {words: _right(exercise, wanted[words])[number] for words in got}
-        known = {}
-        for why, made in mistakes.items():
-            parts = {words: _as_parts(exercise, made[words].value) for words in got}
-            if all(parts.values()):
-                known[why] = {words: part[number] for words, part in parts.items() if part}
-        cause = likely_cause(got, expected, known, cases, exercise.tolerance)
-        if cause:
-            return f"{name}: {cause}" if len(exercise.compared) > 1 else cause
+    # An exception says where to look; the smallest input that raises it is shown.
+    if any(outcome.error for outcome in outcomes.values()):
+        return None
 
-    return None
+    # The right values in another order.
+    lists = {words: _as_parts(exercise, outcomes[words].value) for words in cases}
+    if _reordered(exercise, lists, wanted):
+        return f"these are the right values in another order: {', '.join(exercise.parts)}."
+
+    # Else the first part that is wrong: a mistake explains it if it gives the same in all inputs.
+    failing = next(n for n in range(len(exercise.compared)) if not _holds(exercise, n, *both))
+    got = {words: parts[failing] for words, parts in lists.items() if parts}
+    name = exercise.compared[failing]
+    if not got or (name.startswith("gradient") and not any(map(_is_anything, got.values()))):
+        return None
+    expected = {words: _right(exercise, wanted[words])[failing] for words in got}
+    known = {}
+    for why, made in mistakes.items():
+        # A mistake that spoils what is right here is not the one that was made.
+        spoils = any(
+            _holds(exercise, n, *both) and not _holds(exercise, n, made, wanted)
+            for n in range(len(exercise.parts))
+        )
+        parts = {words: _as_parts(exercise, made[words].value) for words in got}
+        if all(parts.values()) and not spoils:
+            known[why] = {words: part[failing] for words, part in parts.items() if part}
+    cause = likely_cause(got, expected, known, cases, exercise.tolerance)
+
+    # Or what one knows beforehand.
+    if cause is None:
+        for words in got:
+            meaning = exercise.meaning.get(words, "")
+            sentence = meaning if isinstance(meaning, str) else meaning.get(name, "")
+            if sentence and _differs(exercise, got[words], expected[words]):
+                said = in_words(got[words])
+                tell = exercise.kind != "predict" and len(said) < 40
+                cause = f"{sentence} Yours gives {said}." if tell else sentence
+                break
+    return f"{name}: {cause}" if cause and len(exercise.compared) > 1 else cause
+
+
+def _reordered(
+    exercise: Exercise, lists: Mapping[str, list[Any] | None], wanted: Mapping[str, Outcome]
+) -> bool:
+    """Whether all that is wrong with several values is the order in which they stand."""
+    count = len(exercise.parts)
+    if count == 1:
+        return False
+
+    for order in itertools.permutations(range(count)):
+        if order != tuple(range(count)) and all(
+            parts is not None
+            and _alike_parts(
+                exercise, parts[:count], [_right(exercise, wanted[words])[k] for k in order]
+            )
+            for words, parts in lists.items()
+        ):
+            return True
+    return False
+
+
+def _alike_parts(exercise: Exercise, one: list[Any], other: list[Any]) -> bool:
+    """Whether all values are the same, one by one."""
+    return all(alike(a, b, exercise.tolerance) for a, b in zip(one, other, strict=True))
+
+
+def _is_anything(value: Any) -> bool:
+    """Whether there is a number in it that is not 0."""
+    return bool(torch.as_tensor(value).any())
 
 
 def _alike(exercise: Exercise, outcome: Outcome, other: Outcome) -> bool:
@@ -429,9 +500,7 @@ def _alike(exercise: Exercise, outcome: Outcome, other: Outcome) -> bool:
         return outcome.error is other.error and same_sentence
 
     one, two = (_as_parts(exercise, o.value) for o in (outcome, other))
-    if one is None or two is None:
-        return False
-    return all(alike(a, b, exercise.tolerance) for a, b in zip(one, two, strict=True))
+    return one is not None and two is not None and _alike_parts(exercise, one, two)
 
 
 def _details(

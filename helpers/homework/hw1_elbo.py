@@ -98,6 +98,12 @@ def _costs(variant: int) -> Exercise:
             "argument falls.": {"the dearer one": -1},
             "one of the two is dearer: the KL is not symmetric in log σ².": {"the dearer one": 0},
         },
+        {
+            "one latent": "put σ² = 1 into the closed form: three of its four terms cancel.",
+            "one image": "the latents are independent: what do their KLs do?",
+            "the mean over the images": "every image costs the same: what is then their mean?",
+            "the dearer one": "work out (exp(c) - 1 - c) / 2 for c = -1 and for c = 1.",
+        },
     )
 
 
@@ -202,6 +208,11 @@ def _draws(rng: np.random.Generator) -> dict[str, tuple]:
 
     cases["one draw"] = (_normal(rng, 1, 3) - 4, _normal(rng, 1, 3))
     cases["weights too small for exp"] = (_normal(rng, 4, 2) - 900, _normal(rng, 4, 2))
+    uneven = _normal(rng, 3, 2) - torch.tensor([900.0, 0.0], dtype=torch.float64)
+    cases["one image far less likely than the other"] = (uneven, _normal(rng, 3, 2))
+    uneven = _normal(rng, 3, 2) - torch.tensor([[900.0], [0.0], [0.0]], dtype=torch.float64)
+    cases["one draw far less likely than the others"] = (uneven, _normal(rng, 3, 2))
+    cases["densities of q too small for exp"] = (_normal(rng, 3, 2) - 900, _normal(rng, 3, 2) - 900)
     single = [_normal(rng, 4, 3, dtype=torch.float32) for _ in range(2)]
     cases["single precision"] = tuple(single)
     return cases
@@ -213,12 +224,13 @@ _ESTIMATES = Exercise(
     core=False,
     title="Two estimates from K draws",
     difficulty="medium",
-    minutes=12,
+    minutes=10,
     purpose="A logarithm outside or inside a mean: what is unbiased of what, and by how much not.",
     reference=estimates,
     draw=_draws,
     parts=("the ELBO's estimate", "the evidence's estimate"),
     trains=("log_joint", "log_q"),
+    meaning={"one draw": "with one draw both estimates are log p(x, z) - log q(z|x)."},
     wrong_answers={
         "the mean of the weights is their sum divided by K: log K is missing.": mistaken(
             estimates, (" - math.log(len(log_weights))", "")
@@ -256,11 +268,35 @@ _ESTIMATES = Exercise(
         "log K is the number of draws, not of images.": mistaken(
             estimates, ("len(log_weights)", "log_weights.shape[1]")
         ),
+        "logsumexp was divided by K; a mean has log K subtracted from it.": mistaken(
+            estimates, (" - math.log(len(log_weights))", " / len(log_weights)")
+        ),
+        "K was subtracted; it is log K.": mistaken(
+            estimates, ("math.log(len(log_weights))", "len(log_weights)")
+        ),
+        "the logarithm of K is the natural one, as all others are.": mistaken(
+            estimates, ("math.log(len", "math.log10(len")
+        ),
+        "q was multiplied instead of divided by.": mistaken(
+            estimates, ("log_joint - log_q  ", "log_joint + log_q  ")
+        ),
+        "the logarithm of a quotient is a difference of logarithms.": mistaken(
+            estimates, ("log_joint - log_q  ", "log_joint / log_q  ")
+        ),
+        "log K belongs to the second estimate only.": mistaken(
+            estimates, ("log_weights.mean(0)", "(log_weights - math.log(len(log_weights))).mean(0)")
+        ),
+        "the second estimate has its sign turned.": mistaken(
+            estimates, ("return elbo, log_evidence", "return elbo, -log_evidence")
+        ),
+        "both have their signs turned: these are losses.": mistaken(
+            estimates, ("return elbo, log_evidence", "return -elbo, -log_evidence")
+        ),
+        "the first is a mean of logarithms; this is the logarithm of a mean, twice.": mistaken(
+            estimates, ("return elbo, log_evidence", "return log_evidence, log_evidence + 0.0")
+        ),
         "the best draw was taken for their mean.": mistaken(
             estimates, (".logsumexp(0) - math.log(len(log_weights))", ".max(0).values")
-        ),
-        "the ELBO is an estimate of its own, not the same as the evidence's.": mistaken(
-            estimates, ("return elbo, log_evidence", "return log_evidence, log_evidence")
         ),
         "the images were averaged; each has estimates of its own.": mistaken(
             estimates,
@@ -328,6 +364,19 @@ def _linear_worlds(rng: np.random.Generator) -> dict[str, tuple]:
     ignored = torch.zeros(4, 2, dtype=torch.float64)
     cases["a decoder that ignores the code"] = (_normal(rng, 2, 4), ignored, 1.5, zero, zero)
 
+    # Cases that one can work out by hand.
+    one, zero = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    cases["one pixel 0, one latent, W = 1, s² = 1, q the prior"] = (zero, one, 1.0, zero, zero)
+    cases["q is the true posterior"] = (2 * one, one, 1.0, one, -math.log(2) * one)
+    wide = torch.tensor([[6.0, -9.0]], dtype=torch.float64)
+    cases["a very wide and a very narrow latent"] = (
+        _normal(rng, 1, 3),
+        _normal(rng, 3, 2),
+        0.5,
+        _normal(rng, 1, 2),
+        wide,
+    )
+
     # More latents than pixels.
     x, mu, logvar = _normal(rng, 2, 2), _normal(rng, 2, 3), _normal(rng, 2, 3)
     cases["more latents than pixels"] = (x, _normal(rng, 2, 3), 0.7, mu, logvar)
@@ -357,13 +406,25 @@ _GAP = Exercise(
     core=False,
     title="The gap in the linear-Gaussian world",
     difficulty="hard",
-    minutes=25,
+    minutes=20,
     purpose=(
         "The gap is what the ELBO does not see. "
         "Here it can be computed, so an ELBO can be held against the evidence."
     ),
     reference=gap,
     draw=_linear_worlds,
+    parts=("gap",),
+    meaning={
+        "q is the true posterior": "q is the true posterior here, so the gap is 0.",
+        "a decoder that ignores the code": (
+            "the decoder ignores the code, so the prior is the true posterior; q is the prior: the "
+            "gap is 0."
+        ),
+        "one pixel 0, one latent, W = 1, s² = 1, q the prior": (
+            "with W = 1, s² = 1 and x = 0 the true posterior is N(0, 1/2), and q is N(0, 1): the "
+            "gap is (2 - 1 - log 2) / 2 = 0.153."
+        ),
+    },
     wrong_answers={
         "this is the KL to the prior; the gap is the KL to the true posterior.": mistaken(
             gap,
@@ -407,6 +468,59 @@ _GAP = Exercise(
                 "\n    precision = torch.linalg.inv(precision)  #",
             ),
             ("torch.linalg.inv(precision) /", "precision /"),
+        ),
+        "the number of latents is subtracted, not that of pixels.": mistaken(
+            gap, ("- latents -", "- x.shape[1] -")
+        ),
+        "1 is subtracted for each latent, so D of them.": mistaken(gap, ("- latents -", "- 1 -")),
+        "log det of q's covariance is subtracted.": mistaken(
+            gap, ("- logvar.sum(1)", "+ logvar.sum(1)")
+        ),
+        "both determinants have the wrong sign.": mistaken(
+            gap,
+            (
+                "- torch.logdet(precision) - logvar.sum(1)",
+                "+ torch.logdet(precision) + logvar.sum(1)",
+            ),
+        ),
+        "the logarithm of the determinant is missing.": mistaken(
+            gap, ("torch.logdet(precision)", "torch.det(precision)")
+        ),
+        "the posterior mean needs the inverse of the precision.": mistaken(
+            gap, ("torch.linalg.inv(precision) / noise", "precision / noise")
+        ),
+        "the posterior mean needs the inverse of the precision; it is missing.": mistaken(
+            gap, ("x @ weights @ torch.linalg.inv(precision) /", "x @ weights /")
+        ),
+        "the prior's identity is divided by s² too.": mistaken(
+            gap,
+            (
+                "torch.eye(latents, dtype=x.dtype) + weights.T @ weights / noise_variance",
+                "(torch.eye(latents, dtype=x.dtype) + weights.T @ weights) / noise_variance",
+            ),
+        ),
+        "the precision is I + WᵀW / s², not s² I + WᵀW.": mistaken(
+            gap,
+            (
+                "torch.eye(latents, dtype=x.dtype) + weights.T @ weights / noise_variance",
+                "noise_variance * torch.eye(latents, dtype=x.dtype) + weights.T @ weights",
+            ),
+        ),
+        "the noise variance was left out everywhere.": mistaken(gap, (" / noise_variance", "")),
+        "q's variance is exp(logvar), not its root.": mistaken(
+            gap, ("logvar.exp()", "(logvar / 2).exp()")
+        ),
+        "q's variance is exp(logvar), not its square.": mistaken(
+            gap, ("logvar.exp()", "(2 * logvar).exp()")
+        ),
+        "the spread of q is measured by the precision, not by the covariance.": mistaken(
+            gap, ("precision.diagonal()", "torch.linalg.inv(precision).diagonal()")
+        ),
+        "the distance is measured by the precision, not by the covariance.": mistaken(
+            gap, ("away @ precision", "away @ torch.linalg.inv(precision)")
+        ),
+        "all images were given the mean of the first.": mistaken(
+            gap, ("away = mu - mean", "away = mu - mean[:1]")
         ),
         "the factor 1/2 is missing.": mistaken(gap, ("return 0.5 * ", "return ")),
         "logvar was used as the variance.": mistaken(gap, ("logvar.exp()", "logvar")),
@@ -467,6 +581,20 @@ def _pictures(rng: np.random.Generator) -> dict[str, tuple]:
         _normal(rng, 2, 3),
         _normal(rng, 2, 3),
     )
+
+    # Losses that one can work out by hand.
+    half = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    one = torch.ones(1, 1, dtype=torch.float64)
+    cases["an undecided pixel, the prior for a code"] = (half + 0.3, half, 0 * one, 0 * one)
+    cases["an undecided pixel, a mean of 1"] = (half + 0.3, half, one, 0 * one)
+    cases["an undecided pixel, a variance of e"] = (half + 0.3, half, 0 * one, one)
+
+    # Numbers that are cut off where somebody is afraid of them.
+    two = torch.tensor([[[[0.0, 1.0]]]], dtype=torch.float64)
+    extreme = (two, 400 * (1 - 2 * two), 9 * one, 12 * one)
+    cases["very large numbers"] = extreme
+    cases["very large numbers, single precision"] = tuple(part.float() for part in extreme)
+    cases["a very narrow code"] = (two, 1 - two, one, -20 * one)
 
     # A decoder that is sure, and wrong about one pixel: its probability rounds to 1.
     images = torch.tensor([0.0, 1.0], dtype=torch.float64).reshape(1, 1, 1, 2)
@@ -578,6 +706,8 @@ def _no_batch(*tables: Tensor) -> str | None:
         return f"mu and logvar are [B, D], not {list(mu.shape)} and {list(logvar.shape)}."
     if not all(torch.isfinite(table).all() for table in tables):
         return "there is NaN or an infinite number in it."
+    if not all(table.numel() for table in tables):
+        return "there is an image, a pixel and a latent at least."
     if images.min() < 0 or images.max() > 1:
         return "images are in [0, 1]."
     return None
@@ -601,7 +731,7 @@ def _filled(b: int, pixels: int, latents: int, mu: float, logvar: float) -> Call
 
 def _show_loss_bug(variant: int) -> Exercise:
     bug = _loss_bug(variant)
-    blind = {sentence: _filled(1, 1, 1, 0.0, 0.0) for sentence in bug.hidden}
+    blind = dict.fromkeys(list(bug.hidden)[:1], _filled(1, 1, 1, 0.0, 0.0))
     large = {f"{bug.least} are enough": _filled(2, 3, 4, 1.0, 1.0)}
     return show_bug(
         Card(
@@ -609,18 +739,25 @@ def _show_loss_bug(variant: int) -> Exercise:
             core=True,
             title="Find the bug: the smallest batch that shows it",
             difficulty="medium",
-            minutes=8,
+            minutes=6,
             purpose="A bug is found when one can show it; then the repair is a line.",
             hints=(
                 "What do you know beforehand about each of the two terms, for a batch of your own?",
                 (
-                    "Take one image, one pixel, one latent, and work out by hand what the loss "
-                    "must be. Let one of the four numbers grow after the other."
+                    "Start with one image of one pixel and one latent, and work out by hand what "
+                    "the loss must be. Then let one thing grow after the other: a value, the "
+                    "pixels, the latents, the images."
                 ),
                 "images, logits = [[[[1.0]]]], [[[[0.0]]]]   # a pixel that costs log 2",
             ),
         ),
         "smallest_batch",
+        """The batch with the fewest numbers that shows the bug: (images, logits, mu, logvar).
+
+    Tensors or nested lists, [B, C, H, W] twice and [B, D] twice.
+
+    Images are in [0, 1]; there is at least one image, one pixel and one latent.
+    """,
         ("images", "logits", "mu", "logvar"),
         bug,
         _no_batch,
@@ -653,6 +790,18 @@ _VAE_LOSS = Exercise(
     draw=_pictures,
     parts=("loss",),
     trains=("logits", "mu", "logvar"),
+    meaning={
+        "an undecided pixel, the prior for a code": (
+            "an undecided pixel costs log 2 = 0.693, and a code that is the prior nothing."
+        ),
+        "an undecided pixel, a mean of 1": (
+            "log 2 for the undecided pixel, and 1/2 for a latent of mean 1 and variance 1: 1.193."
+        ),
+        "an undecided pixel, a variance of e": (
+            "log 2 for the undecided pixel, and (e - 1 - 1) / 2 for a latent of log-variance 1: "
+            "1.052."
+        ),
+    },
     wrong_answers={
         "the KL is averaged over the latents; independent latents add up.": _repaired(
             ("- logvar).sum(1)", "- logvar).mean(1)")
@@ -682,8 +831,40 @@ _VAE_LOSS = Exercise(
         "the KL is not in it: this is the loss of an autoencoder.": _repaired(
             ("(error + kl)", "(error + 0 * kl)")
         ),
-        "the KL was detached, so nothing learns from it.": _repaired(
+        "no gradient by mu: it is not used, or was cut off": _repaired(
             ("error + kl", "error + kl.detach()")
+        ),
+        "the KL was added up over the images instead of the latents.": _repaired(
+            ("- logvar).sum(1)", "- logvar).sum(0)")
+        ),
+        "the sign of logvar is turned in the KL.": _repaired(("- 1 - logvar)", "- 1 + logvar)")),
+        "the sign of logvar is turned everywhere: is it the precision?": _repaired(
+            ("logvar.exp() - 1 - logvar", "(-logvar).exp() - 1 + logvar")
+        ),
+        "the -1 of the KL is missing.": _repaired(
+            ("logvar.exp() - 1 - logvar", "logvar.exp() - logvar")
+        ),
+        "the mean enters the KL squared.": _repaired(("(mu**2 +", "(mu +")),
+        "the mean enters the KL squared, not as it is without its sign.": _repaired(
+            ("(mu**2 +", "(mu.abs() +")
+        ),
+        "the deviation stands where the variance belongs: exp(logvar), not exp(logvar / 2).": (
+            _repaired(("logvar.exp() -", "(logvar / 2).exp() -"))
+        ),
+        "the images were made black and white; grey is a probability here.": _repaired(
+            ("(logits, images,", "(logits, images.round(),")
+        ),
+        "the batch was averaged over twice.": _repaired(
+            ("(error + kl).mean()", "(error + kl).mean() / len(images)")
+        ),
+        "the channels were averaged; they are pixels like all others.": _repaired(
+            ("per_pixel.flatten(1).sum(1)", "per_pixel.sum((2, 3)).mean(1)")
+        ),
+        "each pixel got the whole KL.": _repaired(
+            ("error + kl)", "error + images[0].numel() * kl)")
+        ),
+        "the error is not in it: only the KL is left.": _repaired(
+            ("(error + kl)", "(0 * error + kl)")
         ),
         "the batch was added up; the loss is the mean over the images.": _repaired(
             ("(error + kl).mean()", "(error + kl).sum()")
@@ -735,8 +916,8 @@ _VAE_LOSS = Exercise(
     hints=(
         "For which sum does each line stand: over pixels, over latents, over the batch?",
         (
-            "Which sum or mean, and which power of σ, does the loss have that your smallest batch "
-            "shows to be wrong?"
+            "Your smallest batch shows in which of the three lines the loss goes wrong. What "
+            "should that line be for any batch?"
         ),
         "kl = 0.5 * (mu**2 + logvar.exp() - 1 - logvar)   # [B, D]; which axis is added up?",
     ),

@@ -96,6 +96,14 @@ def _prices(variant: int) -> Exercise:
                 "a budget of 9 nats": 1
             },
         },
+        {
+            "between 2 and 3 nats": "how much error does the third nat save?",
+            f"at β = {price:g}": "add β · rate to each error, and compare the four sums.",
+            f"at β = {savings[0] + 1}": "add β · rate to each error, and compare the four sums.",
+            "a budget of 9 nats": (
+                "the constraint is not felt: what does complementary slackness say of its price?"
+            ),
+        },
     )
 
 
@@ -153,6 +161,12 @@ def _encoders(rng: np.random.Generator) -> dict[str, tuple]:
         likelihood = likelihood / likelihood.sum(1, keepdim=True)  # [codes, images]
         cases[words] = (q / q.sum(1, keepdim=True), beta, delta, prior / prior.sum(), likelihood)
 
+    # A code that fits an image badly: its loss is larger than any gain.
+    q, beta, delta, prior, likelihood = cases["two images, two codes"]
+    likelihood = likelihood.clone()
+    likelihood[0, 0] = 1e-6
+    cases["a code that fits an image badly"] = (q, beta, delta, prior, likelihood)
+
     # A solution: the best encoder at its price, with a budget that it uses up.
     _, beta, _, prior, likelihood = cases["more images than codes"]
     weights = (prior[:, None] * likelihood ** (1 / beta)).T  # [images, codes]
@@ -168,7 +182,7 @@ _KKT = Exercise(
     core=True,
     title="The residuals of the KKT conditions",
     difficulty="hard",
-    minutes=20,
+    minutes=16,
     purpose=(
         "They tell whether a trained point solves the constrained problem, and if not, "
         "which condition fails."
@@ -176,6 +190,22 @@ _KKT = Exercise(
     reference=kkt_residuals,
     draw=_encoders,
     parts=("stationarity", "primal", "dual", "slackness"),
+    meaning={
+        "a solution": {
+            "stationarity": "q is the best encoder at this price here: no code gains, it is 0.",
+            "primal": "the rate is exactly the budget here: it is 0.",
+            "dual": "the price is positive here: it is 0.",
+            "slackness": "the budget is used up exactly here: it is 0.",
+        },
+        "a budget that is not used up": {
+            "primal": "the rate is below the budget here: it is 0.",
+        },
+        "a multiplier of 0": {
+            "dual": "a multiplier of 0 is allowed: it is 0.",
+            "slackness": "a multiplier of 0 makes the product 0.",
+        },
+        "a negative multiplier": {"dual": "beta is -0.5 here, that is 0.5 below 0."},
+    },
     wrong_answers={
         "a rate below delta is allowed: the primal residual is 0 there, not negative.": mistaken(
             kkt_residuals, ("primal = max(0.0, excess)", "primal = excess")
@@ -184,6 +214,46 @@ _KKT = Exercise(
         "delta.": mistaken(kkt_residuals, ("max(0.0, excess)", "max(0.0, -excess)")),
         "a rate below delta is allowed, so its distance does not count.": mistaken(
             kkt_residuals, ("max(0.0, excess)", "abs(excess)")
+        ),
+        "the dual residual is -beta only where beta is below 0; else it is 0.": mistaken(
+            kkt_residuals, ("dual = max(0.0, -beta)", "dual = -beta")
+        ),
+        "the rate is in bits.": mistaken(
+            kkt_residuals,
+            ("(q * log_ratio).sum(1).mean()", "(q * log_ratio).sum(1).mean() / np.log(2)"),
+        ),
+        "the rate counts each code with its q, and adds the codes up: a mean over all entries is "
+        "too small.": mistaken(
+            kkt_residuals, ("(q * log_ratio).sum(1).mean()", "(q * log_ratio).mean()")
+        ),
+        "the rate's KL is the other way round.": mistaken(
+            kkt_residuals,
+            ("(q * log_ratio).sum(1).mean()", "(prior * -log_ratio).sum(1).mean()"),
+        ),
+        "the largest rate of an image was taken; it is their mean.": mistaken(
+            kkt_residuals, ("(q * log_ratio).sum(1).mean()", "(q * log_ratio).sum(1).max()")
+        ),
+        "the primal residual is the excess, not the rate.": mistaken(
+            kkt_residuals, ("primal = max(0.0, excess)", "primal = rate.item()")
+        ),
+        "the smallest gain was taken; it is the largest.": mistaken(
+            kkt_residuals, ("gain.max()", "gain.min()")
+        ),
+        "of each image the largest gain, and then their mean; it is the largest of all.": mistaken(
+            kkt_residuals, ("gain.max()", "gain.max(1).values.mean()")
+        ),
+        "the mean is under q, not under the prior.": mistaken(
+            kkt_residuals, ("(q * u).sum", "(prior * u).sum")
+        ),
+        "the means were taken over the images; each image has one, over its codes.": mistaken(
+            kkt_residuals, ("(q * u).sum(1, keepdim=True)", "(q * u).sum(0, keepdim=True)")
+        ),
+        "the gain has its sign turned.": mistaken(kkt_residuals, ("gain.max()", "(-gain).max()")),
+        "the gain is not weighted with q once more.": mistaken(
+            kkt_residuals, ("gain.max()", "(q * gain).max()")
+        ),
+        "slackness is beta times (rate - delta), not beta times rate minus delta.": mistaken(
+            kkt_residuals, ("abs(beta * excess)", "abs(beta * rate.item() - delta)")
         ),
         "a positive beta is allowed: the dual residual measures how far beta is below 0.": mistaken(
             kkt_residuals, ("dual = max(0.0, -beta)", "dual = abs(beta)")
@@ -299,7 +369,19 @@ def _curves(rng: np.random.Generator) -> dict[str, tuple]:
         mixed = torch.from_numpy(np.roll(rng.permutation(points), 1))
         cases[f"{points} points"] = (rates[mixed], distortions[mixed], delta)
 
+    # One by hand; one whose nearest points lie on one side; one with a badly trained point.
+    def curve(*points: tuple[float, float]) -> tuple[Tensor, Tensor]:
+        table = torch.tensor(points, dtype=torch.float64)
+        return table[:, 0], table[:, 1]
+
+    cases["(1, 10), (2, 6), (4, 4) and a budget of 3"] = (*curve((4, 4), (1, 10), (2, 6)), 3.0)
+    cases["two points below near, one above far"] = (*curve((9, 2), (2, 3), (1, 5)), 2.5)
+    badly_trained = curve((2, 3), (3, 4), (1, 5), (4, 1))
+    cases["a point that is worse than the one before"] = (*badly_trained, 2.5)
+    cases["the points before a worse one"] = (*badly_trained, 1.5)
+
     rates, distortions, _ = cases["4 points"]
+    cases["a budget that is exactly the smallest rate"] = (rates, distortions, float(rates.min()))
     cases["a budget beyond every point"] = (rates, distortions, float(rates.max()) + 1.0)
     middle = float(rates.sort().values[1])
     cases["a budget that is exactly the rate of a point"] = (rates, distortions, middle)
@@ -321,6 +403,15 @@ _CURVE = Exercise(
     reference=beta_from_curve,
     draw=_curves,
     parts=("β",),
+    meaning={
+        "(1, 10), (2, 6), (4, 4) and a budget of 3": (
+            "between (2, 6) and (4, 4) two nats save two nats of error: β is 1."
+        ),
+        "a budget beyond every point": "no point has a larger rate, so the price is 0.",
+        "a budget that is exactly the largest rate": (
+            "no point has a larger rate than this budget, so the price is 0."
+        ),
+    },
     wrong_answers={
         "the slope of a falling curve is negative; β is minus the slope.": mistaken(
             beta_from_curve, ("-slope.item()", "slope.item()")
@@ -376,6 +467,41 @@ _CURVE = Exercise(
                 "distortions[max(above - 1, 1)] - distortions[max(above - 2, 0)]",
             ),
         ),
+        "the slope was taken without its sign; a badly trained point may lie above its "
+        "neighbour.": mistaken(beta_from_curve, ("-slope.item()", "abs(slope.item())")),
+        "the price was cut off at 0; the line between two measured points may rise.": mistaken(
+            beta_from_curve, ("-slope.item()", "max(0.0, -slope.item())")
+        ),
+        "rates and distortions were sorted each by itself; a point is a pair.": mistaken(
+            beta_from_curve,
+            (
+                "rates[order], distortions[order]",
+                "rates[order], distortions.sort(descending=True).values",
+            ),
+        ),
+        "both were sorted upwards, each by itself; a point is a pair.": mistaken(
+            beta_from_curve,
+            ("rates[order], distortions[order]", "rates[order], distortions.sort().values"),
+        ),
+        "the two points nearest to the budget need not lie on both sides of it.": mistaken(
+            beta_from_curve,
+            (
+                "    # The slope between",
+                "    near = (rates - delta).abs().argsort()[:2].sort().values\n"
+                "    rates, distortions, above = rates[near], distortions[near], 1\n\n"
+                "    # The slope between",
+            ),
+        ),
+        "the budget itself was taken for the lower rate.": mistaken(
+            beta_from_curve, ("rates[above] - rates[above - 1]", "rates[above] - delta")
+        ),
+        "this is the steepest piece of the curve, not the one at the budget.": mistaken(
+            beta_from_curve,
+            (
+                "    return -slope.item()",
+                "    return (-torch.diff(distortions) / torch.diff(rates)).max().item()",
+            ),
+        ),
         "this is the distortion between the two points, not divided by the rate.": mistaken(
             beta_from_curve, ("more_distortion / more_rate", "more_distortion")
         ),
@@ -426,6 +552,16 @@ def _worlds(rng: np.random.Generator) -> dict[str, tuple]:
     impossible = likelihood.clone()
     impossible[0, 0] = 0.0
     cases["a code under which an image is impossible"] = (prior, impossible, 1.5)
+    cases["an impossible image, and a dear nat"] = (prior, impossible, 8.0)
+    cases["an impossible image, and a tiny β"] = (prior, impossible, 0.001)
+    faint = likelihood * torch.tensor([1.0, 1e-4], dtype=torch.float64)
+    cases["a tiny β, and an image that all codes fit badly"] = (prior, faint, 0.001)
+
+    # By hand.
+    one = torch.ones(1, dtype=torch.float64)
+    cases["a single code that fits with 1/2, β = 2"] = (one, 0.5 * one[None], 2.0)
+    alike = torch.full((3, 2), 0.25, dtype=torch.float64)
+    cases["codes that all fit alike, β = 2"] = (prior, alike, 2.0)
     cases["single precision"] = (prior.float(), likelihood.float(), 2.0)
     return cases
 
@@ -436,11 +572,21 @@ _BEST = Exercise(
     core=False,
     title="The best encoder at a price",
     difficulty="medium",
-    minutes=12,
+    minutes=10,
     purpose="It is the yardstick of every β-VAE: what a network at this price could reach.",
     reference=best_encoder,
     draw=_worlds,
     parts=("q", "log Z"),
+    meaning={
+        "a single code that fits with 1/2, β = 2": {
+            "q": "there is only one code, so q is 1.",
+            "log Z": "one code that fits with 1/2, at β = 2: log Z = log(1/2) / 2 = -0.347.",
+        },
+        "codes that all fit alike, β = 2": {
+            "q": "all codes fit alike, so q is the prior.",
+            "log Z": "all codes fit with 1/4, at β = 2: log Z = log(1/4) / 2 = -0.693.",
+        },
+    },
     wrong_answers={
         "the power is 1/β: a dear nat makes the encoder flatter, not sharper.": mistaken(
             best_encoder, (".log() / beta", ".log() * beta")
@@ -487,6 +633,36 @@ _BEST = Exercise(
         "this is log q, not q.": mistaken(
             best_encoder, ("(log_terms - log_z[:, None]).exp()", "log_terms - log_z[:, None]")
         ),
+        "the objective is -β log Z; log Z itself is asked for.": mistaken(
+            best_encoder, ("exp(), log_z", "exp(), -beta * log_z")
+        ),
+        "a small number was added to the likelihood, which lets impossible codes in.": mistaken(
+            best_encoder, ("likelihood.T.log()", "(likelihood.T + 1e-8).log()")
+        ),
+        "the likelihood was kept away from 0, which lets impossible codes in.": mistaken(
+            best_encoder, ("likelihood.T.log()", "likelihood.T.clamp(min=1e-12).log()")
+        ),
+        "the prior has the power 1/β, and the likelihood none.": mistaken(
+            best_encoder,
+            ("prior.log() + likelihood.T.log() / beta", "prior.log() / beta + likelihood.T.log()"),
+        ),
+        "each row adds up to 1 over the codes; here the columns do, over the images.": mistaken(
+            best_encoder, ("log_terms - log_z[:, None]", "log_terms - log_terms.logsumexp(0)")
+        ),
+        "log Z was divided by β once more.": mistaken(
+            best_encoder, ("exp(), log_z", "exp(), log_z / beta")
+        ),
+        "this is log p(x) / β; the power is taken code by code, before the sum.": mistaken(
+            best_encoder,
+            ("exp(), log_z", "exp(), (prior.log() + likelihood.T.log()).logsumexp(1) / beta"),
+        ),
+        "the posterior was raised to 1/β, prior and all.": mistaken(
+            best_encoder,
+            (
+                "(log_terms - log_z[:, None]).exp()",
+                "torch.softmax((prior.log() + likelihood.T.log()) / beta, 1)",
+            ),
+        ),
         "log Z was multiplied by β; that is the objective's value, not log Z.": mistaken(
             best_encoder, ("exp(), log_z", "exp(), beta * log_z")
         ),
@@ -510,8 +686,8 @@ def our_beta(beta: float, pixels: int, latents: int, reconstruction: str, kl: st
     """The β in the convention of this series, of a loss "error + beta · KL" that is written in
     another one.
 
-    The error is ||x - x̂||² and counts as a negative log-likelihood (variance 1/2); or it is one
-    already.
+    Its error is a negative log-likelihood, or ||x - x̂||², which counts as one (that of a Gaussian
+    of variance 1/2).
     reconstruction, kl: "mean" or "sum", over the pixels of an image and over the latents. Here both
     are sums.
     """
@@ -544,11 +720,21 @@ _OUR_BETA = Exercise(
     core=False,
     title="The β of three written settings",
     difficulty="medium",
-    minutes=10,
+    minutes=8,
     purpose="Without it, the β of two papers or courses cannot be compared.",
     reference=our_beta,
     draw=_settings,
     parts=("β",),
+    meaning={
+        "sum over pixels, sum over latents": "both are sums, as here: β stays what it is.",
+        "mean over pixels, sum over latents": (
+            "a mean makes the error smaller by the number of pixels, so the KL presses harder by "
+            "as much."
+        ),
+        "sum over pixels, mean over latents": (
+            "a mean makes the KL smaller by the number of latents, so it presses less by as much."
+        ),
+    },
     wrong_answers={
         "the two factors were exchanged: a mean over pixels makes the error small, and so the KL "
         "strong.": mistaken(our_beta, ("* per_error / per_kl", "* per_kl / per_error")),
@@ -568,6 +754,25 @@ _OUR_BETA = Exercise(
         "both factors multiply here; a mean over the latents *divides* the KL.": mistaken(
             our_beta, ("/ per_kl", "* per_kl")
         ),
+        "dividing is the wrong way for the pixels: the error is what became small.": mistaken(
+            our_beta, ("* per_error", "/ per_error")
+        ),
+        "pixels and latents were exchanged.": mistaken(
+            our_beta,
+            ("pixels if reconstruction", "_x if reconstruction"),
+            ("latents if kl", "pixels if kl"),
+            ("_x if", "latents if"),
+        ),
+        "the two reductions were exchanged: the first is that of the error.": mistaken(
+            our_beta,
+            ("if reconstruction ==", "if _x =="),
+            ("if kl ==", "if reconstruction =="),
+            ("if _x ==", "if kl =="),
+        ),
+        "the number of pixels counts, not its root.": mistaken(
+            our_beta, ("pixels if reconstruction", "pixels**0.5 if reconstruction")
+        ),
+        "a fraction was cut off: use / and not //.": mistaken(our_beta, ("/ per_kl", "// per_kl")),
         "mean and sum were exchanged: a sum needs no factor.": mistaken(
             our_beta, ('== "mean"', '== "sum"')
         ),
@@ -620,6 +825,7 @@ def _steps(rng: np.random.Generator) -> dict[str, tuple]:
     cases["no rate at all"] = (8.0, 0.0, 2.0, 0.05)
     cases["a step that would lead below 0"] = (0.01, 0.2, 3.0, 0.2)
     cases["exactly the budget"] = (1.7, 2.0, 2.0, 0.1)
+    cases["a very dear nat"] = (30.0, 3.0, 2.0, 0.1)
     return cases
 
 
@@ -666,7 +872,7 @@ def _no_step(*numbers: Any) -> str | None:
     beta, rate, delta, step_size = numbers
     if not (beta >= 0 and rate >= 0 and delta > 0):
         return "a price and a rate are not negative, and a budget is above 0."
-    return None if 0 < step_size <= 0.2 else "a step size is above 0 and at most 0.2."
+    return None if step_size > 0 else "a step size is above 0."
 
 
 def _step_bug(variant: int) -> Bug:
@@ -699,7 +905,7 @@ def _show_step_bug(variant: int) -> Exercise:
             core=False,
             title="Find the bug: a price that does not move",
             difficulty="easy",
-            minutes=6,
+            minutes=4,
             purpose="A rule is tried at its edges: at 0, on the budget, far above it.",
             hints=(
                 "At which β, and at which rates, has the rule something special to do?",
@@ -707,10 +913,14 @@ def _show_step_bug(variant: int) -> Exercise:
                     "Try a price of 0, a rate far above the budget, a step that would lead below "
                     "0. Which of them does the function get wrong?"
                 ),
-                "beta, rate, delta, step_size = 0.0, 3.0, 2.0, 0.1   # what must come out?",
+                "violation = min(rate / delta - 1, 1.0)   # by hand, then the step",
             ),
         ),
         "step_that_shows_it",
+        """An input that shows the bug: (beta, rate, delta, step_size).
+
+    A price and a rate are at least 0, a budget and a step size above 0.
+    """,
         ("beta", "rate", "delta", "step_size"),
         bug,
         _no_step,
@@ -719,7 +929,7 @@ def _show_step_bug(variant: int) -> Exercise:
             "give 4 things, as a tuple": lambda: (1.0, 2.0),
             "all four are single numbers": lambda: ([1.0], 2.0, 2.0, 0.1),
             "a price and a rate are not negative": lambda: (-1.0, 2.0, 2.0, 0.1),
-            "a step size is above 0": lambda: (1.0, 2.0, 2.0, 50.0),
+            "a step size is above 0": lambda: (1.0, 2.0, 2.0, 0.0),
         },
     )
 
@@ -735,6 +945,17 @@ _DUAL_STEP = Exercise(
     reference=dual_step,
     draw=_steps,
     parts=("β",),
+    meaning={
+        "exactly the budget": "the rate is the budget: nothing changes, and β stays 1.7.",
+        "a price of 0 that leaves it": (
+            "from β = 0 with v = 3/2 - 1 = 1/2: the step is 0.1 · max(0, 1) · 1/2 = 0.05."
+        ),
+        "a price of 0 that stays there": "from β = 0 downwards: the result is at least 0.",
+        "a rate far above the budget": (
+            "a rate twenty times the budget: v is 1, and β = 3 + 0.1 · 3 · 1 = 3.3."
+        ),
+        "no rate at all": "no rate: v is -1, and β = 8 - 0.05 · 8 = 7.6.",
+    },
     wrong_answers={
         "the step goes the wrong way: a rate above delta must make nats dearer.": mistaken(
             dual_step, ("beta + step", "beta - step")
@@ -762,6 +983,36 @@ _DUAL_STEP = Exercise(
         ),
         "the violation was limited on both sides; only a large one is cut off.": mistaken(
             dual_step, ("min(rate / delta - 1, 1.0)", "max(-0.3, min(rate / delta - 1, 1.0))")
+        ),
+        "the sign of the violation is turned: rate / delta - 1.": mistaken(
+            dual_step, ("rate / delta - 1", "1 - rate / delta")
+        ),
+        "rate and delta were exchanged.": mistaken(
+            dual_step, ("rate / delta - 1", "delta / max(rate, 1e-9) - 1")
+        ),
+        "this is the change alone: β is missing.": mistaken(
+            dual_step, ("max(0.0, beta + step)", "max(0.0, step)")
+        ),
+        "the result is at least 0, not at least 1.": mistaken(
+            dual_step, ("max(0.0, beta + step)", "max(1.0, beta + step)")
+        ),
+        "the result is at least 0, not at most.": mistaken(
+            dual_step, ("max(0.0, beta + step)", "min(0.0, beta + step)")
+        ),
+        "a cheap nat moves too: the violation may be negative.": mistaken(
+            dual_step, ("min(rate / delta - 1, 1.0)", "max(0.0, min(rate / delta - 1, 1.0))")
+        ),
+        "the step is multiplied by max(β, 1), not divided.": mistaken(
+            dual_step, ("step_size * max(beta, 1.0) *", "step_size / max(beta, 1.0) *")
+        ),
+        "max(β, 1) is for the step only; β itself is what moves.": mistaken(
+            dual_step, ("max(0.0, beta + step)", "max(0.0, max(beta, 1.0) + step)")
+        ),
+        "the step size enters once.": mistaken(
+            dual_step, ("step_size * max", "step_size**2 * max")
+        ),
+        "the bracket of the 1 is in the wrong place: min(rate / delta, 1) - 1.": mistaken(
+            dual_step, ("min(rate / delta - 1, 1.0)", "min(rate / delta, 1.0) - 1")
         ),
         "the ratio stands upside down: rate / delta.": mistaken(
             dual_step, ("rate / delta - 1", "1 - delta / max(rate, 1e-12)")
@@ -823,9 +1074,12 @@ def _beaten(function: Callable[..., Any], *arguments: Any) -> Any:
     reached, by_the_book = contest.score(function), contest.score(contest.dual_ascent)
     if reached < by_the_book - MARGIN:
         return (None,)
+    rate, error = np.mean(contest.runs(function), axis=0)
+    where = "above" if rate > contest.BUDGET else "below"
     return (
         f"its score is {reached:.2f} nats, that of dual ascent {by_the_book:.2f}: get at "
-        f"least {MARGIN} below it.",
+        f"least {MARGIN} below it. On average your code costs {rate:.2f} nats, {where} the budget, "
+        f"and the error is {error:.2f}.",
     )
 
 
@@ -835,7 +1089,7 @@ _PRICE = Exercise(
     core=False,
     title="Beat it: five nats",
     difficulty="hard",
-    minutes=25,
+    minutes=30,
     purpose="A price is also a way to train: what you charge at first decides what gets learned.",
     reference=price,
     draw=no_input,

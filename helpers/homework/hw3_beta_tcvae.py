@@ -83,6 +83,22 @@ def _spent(variant: int) -> Exercise:
             "always 0 is as far from uniform as can be, for every latent.": {silent + "Σ KL": 0},
             "there are several latents, and each pays.": {silent + "Σ KL": nat},
         },
+        {
+            told + "I": "how much does the code tell of the digit, however often it tells it?",
+            told + "TC": (
+                "Σ_j H(z_j) counts the digit once a latent, H(z) once in all: what is left over?"
+            ),
+            told + "Σ KL": (
+                "over all pictures, how is each latent distributed, and what is its prior?"
+            ),
+            silent + "I": "does this code change with the picture?",
+            silent + "TC": (
+                "which entropy has a latent that never moves, and which have all together?"
+            ),
+            silent + "Σ KL": (
+                "for one latent, the logarithm of 1 over the prior's chance of 0; then for all."
+            ),
+        },
     )
 
 
@@ -109,7 +125,7 @@ def _split_in_order(variant: int) -> Exercise:
             core=True,
             title="The KL term, line by line",
             difficulty="medium",
-            minutes=8,
+            minutes=10,
             purpose="The decomposition is two times the same trick; see which.",
             hints=(
                 "What has to stand between q(z|n) and p(z) before a mutual information appears?",
@@ -143,7 +159,7 @@ def _split_in_order(variant: int) -> Exercise:
                 f"={_I}+{_TC}+\\sum_j{_Z}\\Big[\\log\\frac{{q(z_j)}}{{p(z_j)}}\\Big]",
                 "product",
             ),
-            Step(f"={_I}+{_TC}+{_SUM}", "marginal"),
+            Step(f"={_I}+{_TC}+{_SUM}", "marginal", also="kl"),
         ),
         {
             f"={_Z}\\Big[\\log\\frac{{q(z\\mid n)}}{{q(z)}}\\Big]"
@@ -211,7 +227,32 @@ def _tables(rng: np.random.Generator) -> dict[str, tuple]:
     cases["each image its own code, zeros elsewhere"] = (own, _priors(rng, (2, 2, 2)))
     nothing = torch.full((3, 2, 2, 2), 0.125, dtype=torch.float64)
     cases["a code that tells nothing"] = (nothing, _priors(rng, (2, 2, 2)))
+    priors = _priors(rng, (2, 3, 2))
+    heap = torch.einsum("a,b,c->abc", *priors)
+    cases["a heap that is the prior"] = (heap.expand(2, 2, 3, 2).clone(), priors)
     return cases
+
+
+def _terms_of_each_latent(q, priors):
+    _, correlation, dimension_wise = three_terms(q, priors)
+    informations = []
+    for axes in ((2, 3), (1, 3), (1, 2)):
+        latent = q.sum(axes)
+        of_heap = -torch.xlogy(latent.mean(0), latent.mean(0)).sum()
+        informations.append(of_heap + torch.xlogy(latent, latent).sum() / len(q))
+    return sum(informations), correlation, dimension_wise
+
+
+def _terms_per_image(q, priors):
+    information, correlation, _ = three_terms(q, priors)
+    alone = [three_terms(table[None], priors)[2] for table in q]
+    return information, correlation, sum(alone) / len(q)
+
+
+def _terms_correlation_per_image(q, priors):
+    information, _, dimension_wise = three_terms(q, priors)
+    alone = [three_terms(table[None], priors)[1] for table in q]
+    return information, sum(alone) / len(q), dimension_wise
 
 
 def _priors(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
@@ -227,11 +268,25 @@ _THREE_TERMS = Exercise(
     core=True,
     title="Three latents, and a prior that is not uniform",
     difficulty="medium",
-    minutes=15,
+    minutes=18,
     purpose="Notebook 03 did it for two latents and a uniform prior; see what changes.",
     reference=three_terms,
     draw=_tables,
     parts=("I(z;n)", "TC(z)", "Σ KL"),
+    meaning={
+        "a heap that is the prior": "every image has the prior for its code: all three are 0.",
+        "a code that tells nothing": {
+            "I(z;n)": "a code that tells nothing has I = 0.",
+            "TC(z)": "latents that are uniform together are independent: TC = 0.",
+        },
+        "each image its own code, zeros elsewhere": {
+            "I(z;n)": "eight images with a code each: I = log 8 = 2.079.",
+            "TC(z)": "eight equally likely corners of a cube are three independent coins: TC = 0.",
+        },
+        "1 image, 2 × 2 × 2 codes": {
+            "I(z;n)": "with one image there is nothing to be told apart: I = 0."
+        },
+    },
     wrong_answers={
         "the prior was taken for uniform.": mistaken(
             three_terms, ("(p * prior.log()).sum()", "math.log(1 / len(p))")
@@ -309,6 +364,73 @@ _THREE_TERMS = Exercise(
                 "(information, total_correlation, dimension_wise))",
             ),
         ),
+        "this is what the code leaves to noise, the mean of H(q(z|n)); it is to be subtracted from "
+        "H(q(z)).": mistaken(
+            three_terms, ("information = entropy(heap) - sum", "information = sum")
+        ),
+        "the entropy of the heap is not log N: the images may share codes.": mistaken(
+            three_terms,
+            ("information = entropy(heap) - sum", "information = math.log(len(q)) - sum"),
+        ),
+        "these are the informations of the single latents, added up; the code is all of them "
+        "together.": _terms_of_each_latent,
+        "the sign of the information is turned.": mistaken(
+            three_terms, ("return information,", "return -information,")
+        ),
+        "the KLs of the latents add up; they are not averaged.": mistaken(
+            three_terms, ("dimension_wise = sum(", "dimension_wise = 1 / 3 * sum(")
+        ),
+        "only the first latent is in the third value.": mistaken(
+            three_terms, ("zip(marginals, priors, strict=True)", "zip(marginals[:1], priors[:1])")
+        ),
+        "only the last latent is in the third value.": mistaken(
+            three_terms, ("zip(marginals, priors, strict=True)", "zip(marginals[2:], priors[2:])")
+        ),
+        "all latents were compared with the first prior.": mistaken(
+            three_terms,
+            ("(p * prior.log())", "(p * priors[0].repeat(3)[: len(p)].log())"),
+        ),
+        "log p(z_j) was not averaged under q(z_j).": mistaken(
+            three_terms, ("(p * prior.log()).sum()", "prior.log().sum()")
+        ),
+        "the third value is the whole mean KL, with I and TC in it.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "dimension_wise = dimension_wise + total_correlation + information\n"
+                "    return information,",
+            ),
+        ),
+        "the third term is about the heap; these are the single images' KLs, averaged.": (
+            _terms_per_image
+        ),
+        "the total correlation is that of the heap, not the images' own, averaged.": (
+            _terms_correlation_per_image
+        ),
+        "this compares the heap with the prior; TC compares it with its own marginals.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "total_correlation = total_correlation + dimension_wise\n    return information,",
+            ),
+        ),
+        "the entropies of the latents add up; they are not averaged.": mistaken(
+            three_terms,
+            (
+                "sum(entropy(p) for p in marginals) - entropy(heap)",
+                "sum(entropy(p) for p in marginals) / 3 - entropy(heap)",
+            ),
+        ),
+        "the heap is the mean of the tables, not their sum.": mistaken(
+            three_terms, ("q.mean(0)", "q.sum(0)")
+        ),
+        "the marginals were taken as means; summing the others out is a sum.": mistaken(
+            three_terms,
+            (
+                "(heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))",
+                "(heap.mean((1, 2)), heap.mean((0, 2)), heap.mean((0, 1)))",
+            ),
+        ),
         "the information is about the image: each table counts, not their entropy at the "
         "mean.": mistaken(
             three_terms, ("sum(entropy(table) for table in q) / len(q)", "entropy(heap)")
@@ -355,6 +477,14 @@ def _log_densities(rng: np.random.Generator) -> dict[str, tuple]:
 
     far = torch.from_numpy(rng.normal(-900, 2, (3, 3)))
     cases["densities too small for exp"] = (far, 100)
+    alike = torch.full((3, 3), -2.0 + rng.normal(), dtype=torch.float64)
+    cases["all densities alike"] = (alike, 50)
+    cases["a batch that is the whole data set"] = (torch.from_numpy(rng.normal(-3, 2, (4, 4))), 4)
+    scattered = torch.from_numpy(rng.normal(-3, 2, (3, 3)))
+    scattered[1] -= 900
+    cases["one code far from all images"] = (scattered, 100)
+    lost = torch.from_numpy(rng.normal(-3, 2, (3, 3))) - 900 * torch.eye(3)
+    cases["a code far from its own image"] = (lost, 100)
     log_q, _ = cases["5 of 60 images"]
     cases["single precision"] = (log_q.float(), 60)
     return cases
@@ -374,11 +504,23 @@ def _even(log_q: Tensor, dataset_size: int) -> bool:
     return bool((log_q == log_q[0, 0]).all())
 
 
+def _whole(log_q: Tensor, dataset_size: int) -> bool:
+    return bool(dataset_size == len(log_q))
+
+
+def _first_is_own(log_q: Tensor, dataset_size: int) -> bool:
+    return bool((log_q[:, 0] == log_q.diagonal()).all())
+
+
 _HAT_BUGS: tuple[tuple[dict[str, str], str, dict[str, Callable[..., bool]]], ...] = (
     (
         {"own": "weights[:, 0] = 1 / dataset_size"},
         _UNEVEN,
-        {"Where all densities are alike it does not matter which column has which weight.": _even},
+        {
+            "Where all densities are alike it does not matter which column has which.": _even,
+            "If the batch is the whole data set, all weights are alike.": _whole,
+            "In each row the own density is as large as that in the first column.": _first_is_own,
+        },
     ),
     (
         {"weights": "torch.full_like(log_q, 1 / (dataset_size * batch))"},
@@ -415,7 +557,7 @@ def _no_batch(*parts: Any) -> str | None:
     if len(log_q) < 2:
         return "with one image there are no others: B is at least 2."
     if not torch.isfinite(log_q).all():
-        return "there is NaN or an infinite number in it."
+        return "there is NaN or an infinite number in it; for log 0 write -1000."
     if not isinstance(dataset_size, (int, float)) or dataset_size != int(dataset_size):
         return "dataset_size is a whole number."
     return None if dataset_size >= len(log_q) else "a batch is not larger than the data set."
@@ -439,7 +581,7 @@ def _hat_bug(variant: int) -> Bug:
 
 def _show_hat_bug(variant: int) -> Exercise:
     bug = _hat_bug(variant)
-    blind = dict.fromkeys(bug.hidden, lambda: ([[0.0, 0.0], [0.0, 0.0]], 5))
+    blind = dict.fromkeys(list(bug.hidden)[:1], lambda: ([[0.0, 0.0], [0.0, 0.0]], 5))
     wide = [[-800 - 0.5 * i * j - 0.2 * j for j in range(3)] for i in range(3)]
     return show_bug(
         Card(
@@ -447,7 +589,7 @@ def _show_hat_bug(variant: int) -> Exercise:
             core=False,
             title="Find the bug: a total correlation of -11",
             difficulty="medium",
-            minutes=8,
+            minutes=6,
             purpose=(
                 "Published code has had its weights in the wrong places, and trained all the same."
             ),
@@ -457,10 +599,15 @@ def _show_hat_bug(variant: int) -> Exercise:
                     "Two images are enough. Write the four densities so that it matters which "
                     "weight stands where: own image or other, row or column, near or far."
                 ),
-                "log_q, dataset_size = [[0.0, 0.0], [-2.0, 0.0]], 5   # now by hand",
+                "log_q, dataset_size = [[a, b], [c, d]], 5   # log q̂ of both codes, by hand",
             ),
         ),
         "batch_that_shows_it",
+        """The minibatch with the fewest numbers that shows the bug: (log_q, dataset_size).
+
+    log_q: [B, B] with B >= 2, as a tensor or nested lists, without infinite numbers.
+    dataset_size: a whole number, at least B.
+    """,
         ("log_q", "dataset_size"),
         bug,
         _no_batch,
@@ -487,6 +634,16 @@ _LOG_Q = Exercise(
     reference=log_q_stratified,
     draw=_log_densities,
     parts=("log q̂",),
+    meaning={
+        "all densities alike": (
+            "the weights of a row add up to 1, so where all densities are alike log q̂ is that "
+            "log density."
+        ),
+        "a batch that is the whole data set": (
+            "with the whole data set in the batch every weight is 1/N, and log q̂ is the logarithm "
+            "of the plain mean."
+        ),
+    },
     trains=("log_q",),
     wrong_answers={
         "this is the mean over the batch, weight 1/B on each; the own image then counts N/B times "
@@ -543,8 +700,56 @@ _LOG_Q = Exercise(
         "the codes were averaged; each has a log q̂ of its own.": mistaken(
             log_q_stratified, ("dim=1)", "dim=1).mean()")
         ),
-        "the result was detached; a β-TCVAE is trained through it.": mistaken(
+        "no gradient by log_q: it is not used, or was cut off": mistaken(
             log_q_stratified, ("dim=1)", "dim=1).detach()")
+        ),
+        "the own image has the weight 1/N, not 1/B.": mistaken(
+            log_q_stratified, ("fill_diagonal_(1 / dataset_size)", "fill_diagonal_(1 / batch)")
+        ),
+        "the own image has the weight 1/N, not 1.": mistaken(
+            log_q_stratified, ("fill_diagonal_(1 / dataset_size)", "fill_diagonal_(1.0)")
+        ),
+        "besides the own image N - 1 remain, not N - B.": mistaken(
+            log_q_stratified, ("(dataset_size - 1) /", "(dataset_size - batch) /")
+        ),
+        "a bracket is missing: it is divided by N and by B - 1.": mistaken(
+            log_q_stratified,
+            ("(dataset_size * (batch - 1))", "dataset_size * (batch - 1)"),
+        ),
+        "the weight 1/N stands in the last column; it belongs on the diagonal.": mistaken(
+            log_q_stratified,
+            ("weights.fill_diagonal_(1 / dataset_size)", "weights[:, -1] = 1 / dataset_size"),
+        ),
+        "the weight 1/N stands in the first row; it belongs on the diagonal.": mistaken(
+            log_q_stratified,
+            ("weights.fill_diagonal_(1 / dataset_size)", "weights[0] = 1 / dataset_size"),
+        ),
+        "this is the own image alone; the others stand for the rest of the data set.": mistaken(
+            log_q_stratified,
+            (
+                "torch.logsumexp(log_q + weights.log(), dim=1)",
+                "log_q.diagonal() - torch.tensor(float(dataset_size)).log()",
+            ),
+        ),
+        "the largest term was taken for the whole sum.": mistaken(
+            log_q_stratified,
+            ("torch.logsumexp(log_q + weights.log(), dim=1)", "(log_q + weights.log()).amax(1)"),
+        ),
+        "these are the uneven weights of the paper's own code: right on average, but not those of "
+        "the formula.": mistaken(
+            log_q_stratified,
+            (
+                "weights.fill_diagonal_(1 / dataset_size)",
+                "weights = torch.full_like(log_q, 1 / max(batch - 1, 1))\n"
+                "    weights.view(-1)[::batch] = 1 / dataset_size\n"
+                "    weights.view(-1)[1::batch] = (dataset_size - batch + 1) / "
+                "(dataset_size * (batch - 1))\n"
+                "    weights[-1 if batch < 2 else batch - 2, 0] = (dataset_size - batch + 1) / "
+                "(dataset_size * (batch - 1))",
+            ),
+        ),
+        "the logarithm is to base 2.": mistaken(
+            log_q_stratified, ("dim=1)", "dim=1) / torch.log(torch.tensor(2.0).to(log_q))")
         ),
     },
     hints=(
@@ -573,8 +778,8 @@ def why_negative(reported: float, log_q: Tensor, dataset_size: int) -> str:
       "missing constant": the weight is 1 everywhere, and log(B N) was subtracted nowhere;
       "weight per latent": the stratified weights, added to the log density of every latent before
         these are added up;
-      "sampling error": the stratified weights, added where they belong, once after and once in each
-        latent's own sum.
+      "sampling error": the stratified weights where they belong: once in the sum for log q̂(z_i),
+        and once in each sum for log q̂(z_ij).
     In all three, reported = mean over i of [log q̂(z_i) - Σ_j log q̂(z_ij)].
     """
     batch = len(log_q)
@@ -610,7 +815,7 @@ def _reports(rng: np.random.Generator) -> dict[str, tuple]:
         # An honest estimate may be positive: draw again until it is below 0.
         reported = 1.0
         while reported >= 0:
-            log_q, dataset_size = _minibatch(rng)
+            log_q, dataset_size = _confusing(*_minibatch(rng))
             reported = _total_correlation(reasons[number % 3], log_q, dataset_size)
         cases[f"log file {place}"] = (reported, log_q, dataset_size)
     return cases
@@ -630,6 +835,18 @@ def _minibatch(rng: np.random.Generator) -> tuple[torch.Tensor, int]:
     # The log density of every code under every posterior, latent by latent.
     scaled = (z[:, None] - mu) ** 2 * torch.exp(-logvar)  # [B, B, D]
     return -0.5 * (scaled + logvar + math.log(2 * math.pi)), dataset_size
+
+
+def _confusing(log_q: torch.Tensor, dataset_size: int) -> tuple[torch.Tensor, int]:
+    """The minibatch with a size of the data set for which the two bugs report nearly the same."""
+
+    def apart(size: int) -> float:
+        missing = _total_correlation("missing constant", log_q, size)
+        return abs(_total_correlation("weight per latent", log_q, size) - missing)
+
+    # Not quite the same, since nobody could tell them apart then.
+    sizes = [n for n in range(2 * len(log_q), 400, 7) if apart(n) > 0.01]
+    return log_q, min(sizes, key=apart, default=dataset_size)
 
 
 def _total_correlation(reason: str, log_q: torch.Tensor, dataset_size: int) -> float:
@@ -659,7 +876,7 @@ _WHY_NEGATIVE = Exercise(
     core=False,
     title="Which of three: why is this total correlation negative?",
     difficulty="hard",
-    minutes=20,
+    minutes=25,
     purpose=(
         "A total correlation is never negative, "
         "but printed ones often are, mostly for one of three reasons."
@@ -670,7 +887,7 @@ _WHY_NEGATIVE = Exercise(
     wrong_answers={
         "you decided by the size of the number; compute the three candidates and "
         "compare.": lambda reported, log_q, dataset_size: (
-            "missing constant" if reported < -3 else "sampling error"
+            "missing constant" if reported < -1 else "sampling error"
         ),
         "every case got the same reason; negative values also come from honest sampling error, "
         "and from the other bug.": lambda reported, log_q, dataset_size: "missing constant",
@@ -694,10 +911,12 @@ _WHY_NEGATIVE = Exercise(
                 "",
             ),
         ),
-        "the candidate for the missing constant has the weights in it; there the weight is 1 "
-        "everywhere.": mistaken(
+        "the sums go over the images, which are the columns.": mistaken(
             why_negative,
-            ("total_correlation(joint, log_q)", "total_correlation(joint + log_weights, log_q)"),
+            (
+                "(joint.logsumexp(1) - single.logsumexp(1).sum(1))",
+                "(joint.logsumexp(0) - single.logsumexp(0).sum(1))",
+            ),
         ),
         "the farthest candidate was taken.": mistaken(why_negative, ("return min(", "return max(")),
     },
@@ -738,8 +957,10 @@ def _covariances(rng: np.random.Generator) -> dict[str, tuple]:
     a, b = rng.uniform(0.3, 3, 2)
     cases["independent latents"] = (torch.diag(torch.tensor([a, b], dtype=torch.float64)),)
     cases["a single latent"] = (torch.tensor([[a]], dtype=torch.float64),)
-    many = 1e-4 * (torch.eye(120, dtype=torch.float64) + 0.5)
-    cases["120 narrow latents"] = (many,)
+    pair = torch.tensor([[1.0, 0.6], [0.6, 1.0]], dtype=torch.float64)
+    cases["two latents of variance 1, correlation 0.6"] = (pair,)
+    many = 1e-4 * (0.1 * torch.eye(400, dtype=torch.float64) + 0.9)
+    cases["400 narrow latents"] = (many,)
     (covariance,) = cases["2 latents"]
     cases["single precision"] = (covariance.float(),)
     return cases
@@ -756,6 +977,13 @@ _GAUSSIAN = Exercise(
     reference=gaussian_total_correlation,
     draw=_covariances,
     parts=("TC",),
+    meaning={
+        "independent latents": "independent latents have a total correlation of 0.",
+        "a single latent": "a single latent depends on no other: its total correlation is 0.",
+        "two latents of variance 1, correlation 0.6": (
+            "two latents with a correlation of 0.6: -log(1 - 0.36) / 2 = 0.223."
+        ),
+    },
     trains=("covariance",),
     wrong_answers={
         "the factor 1/2 is missing.": mistaken(gaussian_total_correlation, ("0.5 * (", "(")),
@@ -803,6 +1031,49 @@ _GAUSSIAN = Exercise(
         ),
         "the values are in bits.": mistaken(
             gaussian_total_correlation, ("0.5 * (", "0.5 / math.log(2) * (")
+        ),
+        "this is the logarithm of the sum of the variances, not the sum of their "
+        "logarithms.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().sum().log()")
+        ),
+        "the trace stands where the logarithms of the variances belong.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().sum()")
+        ),
+        "standard deviations stand where variances belong.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().sqrt().log().sum()")
+        ),
+        "the log of a determinant is twice that of its Cholesky factor.": mistaken(
+            gaussian_total_correlation,
+            (
+                "torch.logdet(covariance)",
+                "torch.linalg.cholesky(covariance).diagonal().log().sum()",
+            ),
+        ),
+        "the 2πe does not cancel if it is taken once: each of the D entropies has it.": mistaken(
+            gaussian_total_correlation,
+            (
+                "- torch.logdet(covariance)",
+                "- torch.logdet(covariance) "
+                "+ math.log(2 * math.pi * math.e) * (1 - len(covariance))",
+            ),
+        ),
+        "this is the KL to a standard normal; TC compares with the latents' own "
+        "marginals.": mistaken(
+            gaussian_total_correlation,
+            ("covariance.diagonal().log().sum()", "covariance.diagonal().sum() - len(covariance)"),
+        ),
+        "the precision matrix stands where the covariance belongs.": mistaken(
+            gaussian_total_correlation,
+            ("return 0.5", "covariance = torch.linalg.inv(covariance)\n    return 0.5"),
+        ),
+        "every pair was counted twice.": mistaken(
+            gaussian_total_correlation,
+            (
+                "return 0.5 * (covariance.diagonal().log().sum() - torch.logdet(covariance))",
+                "s = covariance.diagonal().sqrt()\n"
+                "    r = covariance / torch.outer(s, s)\n"
+                "    return -torch.log1p(-(r.tril(-1) ** 2)).sum()",
+            ),
         ),
     },
     hints=(

@@ -21,7 +21,7 @@ from helpers.homework.kinds import Bug, Card, InWords, on_answer, predict, show_
 def _scores(variant: int) -> Exercise:
     """MIG, and a D and a C, in the head."""
     if variant == 0:
-        best, second, other = [8, 9], [6, 1], [1, 0]
+        best, second, other = [8, 9], [6, 3], [1, 2]
     else:
         rng = np.random.default_rng([variant, 41])
         best = [int(b) for b in rng.integers(6, 10, 2)]
@@ -91,6 +91,14 @@ def _scores(variant: int) -> Exercise:
                 "C of this factor": 0
             },
         },
+        {
+            "the gap of factor 1": "down the first column: the largest minus the second largest.",
+            "the gap of factor 2": "down the second column: the largest minus the second largest.",
+            "MIG": "the mean of the two gaps.",
+            "D of this latent": "shares 1/2 and 1/2: their entropy to base 2, and 1 minus it.",
+            "C of this factor": "all in one place: which entropy is that? And 1 minus it.",
+        },
+        unit="shares of an entropy",
     )
 
 
@@ -122,7 +130,8 @@ def _pairs(rng: np.random.Generator) -> dict[str, tuple]:
     for a, b in ((2, 2), (2, 3), (4, 3)):
         # Every count is 1 at least, and the two factors are not alike.
         table = rng.integers(1, 9, (a, b))
-        table[0] += 5
+        table[0, 0] += 14
+        table[1, 1] += 9
         cases[f"{a} × {b} pairs"] = (table,)
 
     cases["independent factors"] = (np.outer([1, 2, 3], [4, 1]),)
@@ -139,10 +148,21 @@ _BEST_MIG = Exercise(
     title="The MIG of a perfect code",
     difficulty="medium",
     minutes=12,
-    purpose="Where factors depend on each other, no code has a MIG of 1: what is the best one?",
+    purpose=(
+        "Where factors depend on each other, a latent for each factor does not make a MIG of 1."
+    ),
     reference=best_mig,
     draw=_pairs,
     parts=("MIG",),
+    meaning={
+        "independent factors": "with independent factors the perfect code has a MIG of 1.",
+        "two names for one factor": (
+            "two names for one factor: each latent knows both alike, and both gaps are 0."
+        ),
+        "a factor that is a function of the other": (
+            "g2 is a function of g1 here, so z1 knows all of it and the gap of g2 is 0."
+        ),
+    },
     wrong_answers={
         "the other latent is not ignorant: it knows what its factor tells about this one.": (
             mistaken(best_mig, ("shared = first + second - entropy(joint)", "shared = 0.0"))
@@ -184,6 +204,50 @@ _BEST_MIG = Exercise(
         "the mutual information of the two is H(g1) + H(g2) - H(g1, g2).": mistaken(
             best_mig,
             ("shared = first + second - entropy(joint)", "shared = entropy(joint) - first"),
+        ),
+        "a small number was added to the counts, which changes them.": mistaken(
+            best_mig, ("counts / counts.sum()", "(counts + 1e-3) / (counts + 1e-3).sum()")
+        ),
+        "the rows were normalised one by one; the whole table adds up to 1.": mistaken(
+            best_mig, ("counts / counts.sum()", "counts / counts.sum(axis=1, keepdims=True)")
+        ),
+        "the two gaps were divided by the number of values instead of the entropy.": mistaken(
+            best_mig,
+            ("(first - shared) / first", "(first - shared) / np.log(len(counts))"),
+            ("(second - shared) / second", "(second - shared) / np.log(counts.shape[1])"),
+        ),
+        "the gaps were multiplied; MIG is their mean.": mistaken(
+            best_mig,
+            (
+                "((first - shared) / first + (second - shared) / second) / 2",
+                "(first - shared) / first * (second - shared) / second",
+            ),
+        ),
+        "MIG is the mean of the gaps, not the smaller one.": mistaken(
+            best_mig,
+            (
+                "((first - shared) / first + (second - shared) / second) / 2",
+                "min((first - shared) / first, (second - shared) / second)",
+            ),
+        ),
+        "MIG is the mean of the gaps, not the larger one.": mistaken(
+            best_mig,
+            (
+                "((first - shared) / first + (second - shared) / second) / 2",
+                "max((first - shared) / first, (second - shared) / second)",
+            ),
+        ),
+        "the mutual information has its sign turned.": mistaken(
+            best_mig,
+            ("first + second - entropy(joint)", "entropy(joint) - first - second"),
+        ),
+        "the entropies of the factors are those of the marginals, not of the whole "
+        "table.": mistaken(
+            best_mig,
+            (
+                "first, second = entropy(joint.sum(axis=1)), entropy(joint.sum(axis=0))",
+                "first = second = entropy(joint)",
+            ),
         ),
         "only the first factor has been scored.": mistaken(
             best_mig,
@@ -238,6 +302,10 @@ def _factors(rng: np.random.Generator) -> dict[str, tuple]:
     return cases
 
 
+# A code with more values than this is put into bins.
+MANY = 60
+
+
 def _fooled(codes: Any, factors: np.ndarray) -> tuple[str | None, str | None]:
     """What is wrong with codes that are to fool the mutual information: as codes, as a lie."""
     try:
@@ -256,7 +324,7 @@ def _no_codes(codes: np.ndarray, images: int) -> str | None:
         return f"the shape is {list(codes.shape)}, expected [{images}, D] with D at least 2.{also}"
     if not np.isfinite(codes).all():
         return "the codes hold NaN or infinite values."
-    if np.unique(codes, axis=1).shape[1] < codes.shape[1]:
+    if np.unique(codes.round(9), axis=1).shape[1] < codes.shape[1]:
         return "two columns are equal; a model would hardly learn that. Let them differ."
     return None
 
@@ -296,18 +364,26 @@ def _entropy(counts: np.ndarray) -> float:
 
 
 def _binned_information(code: np.ndarray, factor: np.ndarray, bins: int = 20) -> float:
-    """I(z;g) in nats of a code [N], in bins of equal width, and a factor [N] of integers."""
+    """I(z;g) in nats of a code [N] and a factor [N] of integers."""
+    # A code with few values is counted value by value; only others need bins.
+    values, place = np.unique(code, return_inverse=True)
+    if len(values) > MANY:
+        place = _bins(code, bins)
+        values = np.arange(bins)
+
+    counts = np.zeros((len(values), factor.max() + 1))
+    np.add.at(counts, (place, factor), 1)
+    return _entropy(counts.sum(axis=1)) + _entropy(counts.sum(axis=0)) - _entropy(counts)
+
+
+def _bins(code: np.ndarray, bins: int) -> np.ndarray:
+    """The bin of equal width for each number, [N]; the largest belongs to the last one."""
     low = code.min()
     width = code.max() - low
     if width == 0:
         width = 1.0  # a constant code stands in the first bin
 
-    # Counts for each bin and each value; the largest code belongs to the last bin.
-    place = np.minimum(((code - low) / width * bins).astype(int), bins - 1)  # [N]
-    counts = np.zeros((bins, factor.max() + 1))
-    np.add.at(counts, (place, factor), 1)
-
-    return _entropy(counts.sum(axis=1)) + _entropy(counts.sum(axis=0)) - _entropy(counts)
+    return np.minimum(((code - low) / width * bins).astype(int), bins - 1)
 
 
 _FOOLING = Exercise(
@@ -316,11 +392,11 @@ _FOOLING = Exercise(
     core=True,
     title="Why the gap? Codes that fool the mutual information",
     difficulty="medium",
-    minutes=8,
+    minutes=6,
     purpose="It answers why MIG takes the gap, and not the mutual information itself.",
     reference=fooling_codes,
     draw=_factors,
-    parts=("the codes", "the lie"),
+    parts=("the codes", "the score"),
     probe=on_answer(_fooled),
     wrong_answers={
         "The widest gap is that of factor": lambda factors: factors.astype(float),
@@ -400,6 +476,7 @@ def _importance(rng: np.random.Generator) -> dict[str, tuple]:
     cases["a dead latent"] = (importance, rng.uniform(0.2, 0.9, 3))
     unknown = rng.uniform(0.1, 1, (3, 3)) * np.array([1, 1, 0])
     cases["a factor that nothing predicts"] = (unknown, np.array([0.3, 0.5, 1.0]))
+    cases["importance that is the same everywhere"] = (np.ones((3, 3)), np.array([0.5, 0.5, 0.5]))
     perfect = (np.diag([0.5, 2.0, 1.0]), np.array([0.0, 0.5, 1.0]))
     cases["a latent for each factor"] = perfect
     return cases
@@ -409,7 +486,7 @@ def _importance(rng: np.random.Generator) -> dict[str, tuple]:
 # what hides it.
 _PIECES = {
     "base": "rows.shape[1]",
-    "weighted": "weights @ spread(importance)",
+    "weighted": "importance.sum(axis=1) / importance.sum() @ spread(importance)",
     "complete": "spread(importance.T).mean()",
     "informative": "(1 - errors**2).mean()",
 }
@@ -421,6 +498,18 @@ def _square(importance: Any, errors: Any) -> bool:
 
 def _alike(importance: Any, errors: Any) -> bool:
     return bool((importance.sum(1) == importance.sum(1)[0]).all())
+
+
+def _same_spread(importance: Any, errors: Any) -> bool:
+    rows = as_array(importance)
+    total = rows.sum(axis=1, keepdims=True)
+    shares = np.sort(rows / np.where(total > 0, total, 1), axis=1)
+    score = np.where(total[:, 0] > 0, 1 + xlogy(shares, shares).sum(1) / np.log(rows.shape[1]), 0.0)
+    return bool(np.ptp(score) < 1e-9)
+
+
+def _even_columns(importance: Any, errors: Any) -> bool:
+    return bool((importance.sum(0) == importance.sum(0)[0]).all())
 
 
 def _symmetric(importance: Any, errors: Any) -> bool:
@@ -437,7 +526,10 @@ _METRIC_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool
         {"weighted": "spread(importance).mean()"},
         6,
         _TWO_LATENTS,
-        {"Latents with the same importance in all have the same weight.": _alike},
+        {
+            "Latents with the same importance in all have the same weight.": _alike,
+            "All latents are equally spread, so any weights give the same mean.": _same_spread,
+        },
     ),
     (
         {"base": "len(importance)"},
@@ -446,10 +538,10 @@ _METRIC_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool
         {"With as many latents as factors both bases are the same.": _square},
     ),
     (
-        {"complete": "weights @ spread(importance.T)"},
+        {"complete": "importance.sum(axis=0) / importance.sum() @ spread(importance.T)"},
         6,
-        "([[1.0, 0.0], [1.0, 2.0]], [0.0, 0.0])",
-        {"A table that is its own transpose has the same weights both ways.": _symmetric},
+        "([[1.0, 1.0], [0.0, 2.0]], [0.0, 0.0])",
+        {"Factors with the same importance in all have the same weight.": _even_columns},
     ),
     (
         {"informative": "(1 - errors).mean()"},
@@ -458,7 +550,7 @@ _METRIC_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool
         {"0 and 1 are their own squares.": _all_or_nothing},
     ),
     (
-        {"weighted": "weights @ spread(importance.T)"},
+        {"weighted": "importance.sum(axis=0) / importance.sum() @ spread(importance.T)"},
         6,
         _TWO_LATENTS,
         {"A table that is its own transpose has rows like columns.": _symmetric},
@@ -491,8 +583,10 @@ def _metric_bug(variant: int) -> Bug:
         "        p = rows / np.where(total > 0, total, 1)\n"
         f"        entropy = -xlogy(p, p).sum(axis=1) / np.log({pieces['base']})\n"
         "        return np.where(total[:, 0] > 0, 1 - entropy, 0.0)\n\n"
-        "    weights = importance.sum(axis=1) / importance.sum()\n"
-        f"    return {pieces['weighted']}, {pieces['complete']}, {pieces['informative']}"
+        f"    disentanglement = {pieces['weighted']}\n"
+        f"    completeness = {pieces['complete']}\n"
+        f"    informativeness = {pieces['informative']}\n"
+        "    return disentanglement, completeness, informativeness"
     )
     names: dict[str, Any] = {"np": np, "xlogy": xlogy}
     exec(source, names)
@@ -505,7 +599,7 @@ def _metric_bug(variant: int) -> Bug:
 
 def _show_metric_bug(variant: int) -> Exercise:
     bug = _metric_bug(variant)
-    blind = dict.fromkeys(bug.hidden, lambda: ([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]))
+    blind = dict.fromkeys(list(bug.hidden)[:1], lambda: ([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0]))
     wide = [[1.0, 2.0, 3.0, 1.0], [0.0, 1.0, 0.0, 0.0], [5.0, 0.0, 0.0, 2.0]]
     return show_bug(
         Card(
@@ -513,7 +607,7 @@ def _show_metric_bug(variant: int) -> Exercise:
             core=True,
             title="Find the bug: a metric that looks right",
             difficulty="medium",
-            minutes=8,
+            minutes=6,
             purpose="All its values lie between 0 and 1, so only a table of your own tells.",
             hints=(
                 "For which tables do you know D, C and I without a program?",
@@ -521,10 +615,15 @@ def _show_metric_bug(variant: int) -> Exercise:
                     "Let the table be uneven: one latent with more importance than another, more "
                     "factors than latents, an error that is neither 0 nor 1."
                 ),
-                "importance, errors = [[1.0, 0.0], [1.0, 2.0]], [0.0, 0.0]   # D, C, I by hand?",
+                "importance, errors = [[a, 0.0], [b, c]], [0.0, 0.0]   # D by hand, with letters",
             ),
         ),
         "smallest_model",
+        """The model with the fewest numbers that shows the bug: (importance, errors).
+
+    importance: [D, K] with D and K at least 2, as an array or nested lists, not negative.
+    errors: [K], each from 0 to 1.
+    """,
         ("importance", "errors"),
         bug,
         _no_model,
@@ -553,6 +652,18 @@ _DCI = Exercise(
     reference=dci,
     draw=_importance,
     parts=("D", "C", "I"),
+    meaning={
+        "a latent for each factor": {
+            "D": "a latent for each factor: D is 1.",
+            "C": "a latent for each factor: C is 1.",
+        },
+        "importance that is the same everywhere": {
+            "D": "every latent is spread evenly over all factors: D is 0.",
+            "C": "every factor is spread evenly over all latents: C is 0.",
+            "I": "where all errors are one half, I is 1 - 1/4.",
+        },
+        "a dead latent": {"D": "a dead latent has no weight, and must not change D."},
+    },
     wrong_answers={
         "rows and columns were exchanged: disentanglement asks about a latent's row, completeness "
         "about a factor's column.": mistaken(
@@ -623,6 +734,48 @@ _DCI = Exercise(
         ),
         "the third value is the mean error; informativeness is 1 for a perfect "
         "prediction.": mistaken(dci, ("(1 - errors**2)", "errors")),
+        "I has the square inside: 1 - errors², not (1 - errors)².": mistaken(
+            dci, ("1 - errors**2", "(1 - errors) ** 2")
+        ),
+        "I has a square, not a root.": mistaken(dci, ("errors**2", "errors**0.5")),
+        "the weights of D are shares: divide them by the whole sum.": mistaken(
+            dci, ("importance.sum(axis=1) / importance.sum()", "importance.sum(axis=1)")
+        ),
+        "the columns were divided by their sums first; rows and columns start from R "
+        "itself.": mistaken(
+            dci,
+            (
+                "    # D: a latent counts",
+                "    importance = importance / np.maximum(importance.sum(axis=0), 1e-300)\n\n"
+                "    # D: a latent counts",
+            ),
+        ),
+        "the rows were divided by their sums first; rows and columns start from R "
+        "itself.": mistaken(
+            dci,
+            (
+                "    # D: a latent counts",
+                "    importance = importance / np.maximum(importance.sum(1, keepdims=True), 1e-300)"
+                "\n\n    # D: a latent counts",
+            ),
+        ),
+        "a small number was added to the table, which changes the shares.": mistaken(
+            dci,
+            (
+                "p = rows / np.where(total > 0, total, 1)",
+                "p = (rows + 1e-3) / (rows + 1e-3).sum(1, keepdims=True)",
+            ),
+        ),
+        "importance was squared; the shares are those of R itself.": mistaken(
+            dci,
+            (
+                "    # D: a latent counts",
+                "    importance = importance**2\n\n    # D: a latent counts",
+            ),
+        ),
+        "this is the largest share, not 1 minus the entropy.": mistaken(
+            dci, ("1 - entropy, 0.0)", "p.max(axis=1), 0.0)")
+        ),
         "the square of the mean error is not the mean of the squares.": mistaken(
             dci, ("(1 - errors**2).mean()", "1 - errors.mean() ** 2")
         ),
@@ -644,7 +797,8 @@ _DCI = Exercise(
 def repaired_importance(coefficients: np.ndarray, code_std: np.ndarray) -> np.ndarray:
     """R [D, K], the absolute weight of each standardised code i for each factor j.
 
-    coefficients: [K, D], as scikit-learn's `coef_` has them, for codes that were not standardised.
+    coefficients: [K, D], as scikit-learn's `coef_` has them, for standardised factors and codes
+      that were not standardised.
     code_std: [D].
     """
     scaled = np.abs(coefficients * code_std)  # [K, D]
@@ -665,13 +819,19 @@ _REPAIRED = Exercise(
     id="4.5",
     kind="bug",
     core=False,
-    title="The transpose lost in a reshape",
+    title="Find the bug: importance of the wrong latent",
     difficulty="easy",
-    minutes=6,
-    purpose="A reshape gives the right shape for any table, so only the numbers can tell.",
+    minutes=4,
+    purpose="What has the right shape for any table is right only if the numbers are.",
     reference=repaired_importance,
     draw=_coefficients,
     parts=("R",),
+    meaning={
+        "a negative weight, and zeros": (
+            "[[0, -1], [2, 0]] says that factor 1 rests on latent 2 with weight 1, and factor 2 on "
+            "latent 1 with weight 2: R is [[0, 2], [1, 0]]."
+        )
+    },
     wrong_answers={
         "the table is still reshaped; a reshape keeps the order of the numbers in memory, a "
         "transpose moves them.": mistaken(
@@ -694,6 +854,23 @@ _REPAIRED = Exercise(
         "coefficient.": mistaken(repaired_importance, ("coefficients * code_std", "coefficients")),
         "the table is [K, D], as the regressor has it; importance has a row for each "
         "latent.": mistaken(repaired_importance, ("scaled.T", "scaled")),
+        "a root was taken of the standard deviations.": mistaken(
+            repaired_importance, ("* code_std", "* code_std**0.5")
+        ),
+        "the whole table was divided by its sum; that comes later.": mistaken(
+            repaired_importance, ("scaled.T  #", "scaled.T / scaled.sum()  #")
+        ),
+        "all codes were scaled by the same number; each has a standard deviation of its "
+        "own.": mistaken(repaired_importance, ("* code_std", "* code_std.mean()")),
+        "the order of the latents is turned.": mistaken(
+            repaired_importance, ("scaled.T  #", "scaled.T[::-1]  #")
+        ),
+        "the order of the factors is turned.": mistaken(
+            repaired_importance, ("scaled.T  #", "scaled.T[:, ::-1]  #")
+        ),
+        "negative weights were set to 0; importance is their absolute value.": mistaken(
+            repaired_importance, (_SCALED, "scaled = np.maximum(coefficients * code_std, 0)")
+        ),
         "the standard deviation belongs there, not the variance.": mistaken(
             repaired_importance, ("* code_std", "* code_std**2")
         ),
@@ -711,8 +888,8 @@ _REPAIRED = Exercise(
     hints=(
         "Try it on [[0, 1], [2, 0]]: which latent matters for the first factor?",
         (
-            "coefficients[j, i] belongs to R[i, j]. "
-            "Multiply while the last axis still runs over the codes."
+            "coefficients[j, i] belongs to R[i, j]: one entry of the result that you know shows "
+            "what a reshape does with it."
         ),
         "scaled = np.abs(coefficients * code_std)   # [K, D]: the last axis runs over the codes",
     ),

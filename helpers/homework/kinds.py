@@ -20,7 +20,7 @@ from helpers.homework.engine import Exercise, no_input
 BY_HEAD = 0.01
 
 # A bug shows from such a difference on.
-VISIBLE = 0.01
+VISIBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,16 @@ def predict(
     given: str,
     numbers: Mapping[str, float],
     mistakes: Mapping[str, Mapping[str, float]],
+    ideas: Mapping[str, str],
+    unit: str = "nats",
 ) -> Exercise:
     """Numbers to be predicted before anything runs, within one per cent.
 
     given: the question, with its numbers.
     numbers: the right ones, by what they are.
     mistakes: a misconception, in a sentence -> the numbers that it gives, by what they are.
+    ideas: by what it is, how one comes to a number, for whoever has another one.
+    unit: of the numbers.
     """
     # What a mistake leaves right says nothing; with some numbers it leaves everything right.
     telling = {}
@@ -89,7 +93,7 @@ def predict(
             telling[why] = wrong
 
     order = ", ".join(numbers)
-    reference = _answering(name, f"({order}), in nats where it is nats.", _tuple(numbers.values()))
+    reference = _answering(name, f"({order}), in {unit}.", _tuple(numbers.values()))
 
     def by_mistake(changed: Mapping[str, float]) -> Callable[[], Any]:
         return lambda: tuple(changed.get(part, value) for part, value in numbers.items())
@@ -103,6 +107,7 @@ def predict(
         parts=tuple(numbers),
         tolerance=BY_HEAD,
         given=given,
+        meaning={"": ideas},
     )
 
 
@@ -115,10 +120,14 @@ def _tuple(numbers: Any) -> str:
 
 @dataclass(frozen=True)
 class Step:
-    """A line of a derivation, and the rule by which it follows from the one before."""
+    """A line of a derivation, and the rule by which it follows from the one before.
+
+    also: another rule that may be said to lead there.
+    """
 
     line: str
     rule: str
+    also: str = ""
 
 
 def order(
@@ -147,7 +156,7 @@ def order(
     right = [(letters[step.line], step.rule) for step in steps]
 
     table = "\n".join(f"| {letters[lines[p]]} | ${lines[p]}$ |" for p in places)
-    words = "\n".join(f"- `{word}`: {rule}" for word, rule in rules.items())
+    words = "\n".join(f"- `{word}`: {rule}" for word, rule in sorted(rules.items()))
     given = f"| | ${start}$ |\n|---|---|\n{table}\n\n{words}"
     pairs = ", ".join(f'("{letter}", "{rule}")' for letter, rule in right)
     reference = _answering(name, "The lines in their order, each with its rule.", f"[{pairs}]")
@@ -159,7 +168,7 @@ def order(
         known = {letter: line for line, letter in letters.items()}
         return (
             _wrong_line([letter for letter, _ in pairs], right, known, false),
-            _wrong_rule(pairs, right, rules),
+            _wrong_rule(pairs, {letters[s.line]: (s.rule, s.also) for s in steps}, rules),
         )
 
     # What somebody hands in who takes a false line, leaves one out, or mistakes a rule.
@@ -200,16 +209,20 @@ def _replacing(right: list[tuple[str, str]], place: int, letter: str) -> Callabl
 
 def _pairs(answer: Any) -> list[tuple[str, str]] | str:
     """The letters and rules of an answer; a sentence where it is none."""
-    shape = 'give a list of pairs, such as [("A", "Bayes"), ("B", "KL")].'
-    if not isinstance(answer, (list, tuple)):
+    shape = 'give a list of pairs, such as [("A", "one"), ("B", "kl")].'
+    try:
+        answer = list(answer)
+    except TypeError:
         return shape
     pairs = []
     for entry in answer:
         if isinstance(entry, str):
             entry = entry.replace(":", " ").replace(",", " ").split(maxsplit=1)
-        if not isinstance(entry, (list, tuple)) or len(entry) != 2:
+        if not isinstance(entry, (list, tuple, np.ndarray)) or len(entry) != 2:
             return shape
-        pairs.append((str(entry[0]).strip().upper(), str(entry[1]).strip().lower()))
+        if len(str(entry[0]).strip()) > 1 == len(str(entry[1]).strip()):
+            return "in each pair the letter comes first, then the rule."
+        pairs.append((str(entry[0]).strip().upper(), str(entry[1]).strip(" `").lower()))
     return pairs
 
 
@@ -235,8 +248,13 @@ def _wrong_line(
             return f"line {letter} stands there twice."
         if place >= len(order):
             return f"after {before} nothing is missing any more."
+        if letters == order[::-1]:
+            return "this is the derivation upside down."
+        if letter in order[:place]:
+            return f"line {letter} comes earlier than after {before}."
         return (
-            f"line {letter} is not reached in one step from {before}: which one change comes first?"
+            f"line {letter} is not reached in one step from {before}: "
+            f"a step by the rule `{right[place][1]}` comes first."
         )
 
     if len(letters) < len(order):
@@ -245,18 +263,16 @@ def _wrong_line(
 
 
 def _wrong_rule(
-    pairs: list[tuple[str, str]], right: list[tuple[str, str]], rules: Mapping[str, str]
+    pairs: list[tuple[str, str]], wanted: Mapping[str, tuple[str, str]], rules: Mapping[str, str]
 ) -> str | None:
     """Which rule is wrong, of the lines that belong there; None if none is."""
-    names = {word.lower() for word in rules}
-    wanted = {letter: rule.lower() for letter, rule in right}
     for letter, rule in pairs:
-        if rule not in names:
+        if rule not in rules:
             return f"`{rule}` is no rule of the list."
-        if letter in wanted and wanted[letter] != rule:
+        if letter in wanted and rule not in wanted[letter]:
             return (
-                f"line {letter} does belong there, but not by the rule `{rule}`: compare it with "
-                "the line before, and say what changed."
+                f"line {letter} does belong there, but not by the rule `{rule}` ({rules[rule]}): "
+                "compare it with the line before, and say what changed."
             )
 
     missing = set(wanted) - {letter for letter, _ in pairs}
@@ -288,6 +304,7 @@ class Bug:
 def show_bug(
     card: Card,
     name: str,
+    docstring: str,
     arguments: Sequence[str],
     bug: Bug,
     valid: Callable[..., str | None],
@@ -295,15 +312,17 @@ def show_bug(
 ) -> Exercise:
     """The smallest input on which a function with a bug gives something else than the right one.
 
+    docstring: of the learner's function: what it returns, and what is an input at all.
     arguments: the names of the input's parts.
     valid: a sentence that says why something is no input; None if it is one.
     blind: a sentence of `bug.hidden` or `valid`, or of this function -> inputs that are told it.
     """
-    docstring = f"The smallest ({', '.join(arguments)}) that shows the bug."
     reference = _answering(name, docstring, bug.smallest)
     reference.__globals__["torch"] = torch
 
     def judged(answer: Any) -> tuple[str | None, str | None]:
+        if isinstance(answer, (np.ndarray, torch.Tensor)) and answer.ndim:
+            answer = list(answer)
         if not isinstance(answer, (tuple, list)) or len(answer) != len(arguments):
             sentence = f"give {len(arguments)} things, as a tuple: {', '.join(arguments)}."
             return sentence, sentence
@@ -320,17 +339,16 @@ def show_bug(
         reference=reference,
         draw=no_input,
         wrong_answers=blind,
-        parts=("it shows the bug", "it is the smallest"),
+        parts=("the bug", "the size"),
         probe=on_answer(judged),
         given=bug.source,
     )
 
 
 def _table(part: Any) -> Any:
-    """Numbers as a tensor; a single one as it is."""
-    if isinstance(part, (int, float)):
-        return part
-    return torch.from_numpy(np.array(as_array(part)))
+    """Numbers as a tensor; a single one, however it comes, as a number."""
+    array = as_array(part)
+    return torch.from_numpy(np.array(array)) if array.ndim else array.item()
 
 
 def _wrong_witness(
@@ -344,21 +362,21 @@ def _wrong_witness(
     # A bug may also stop the function.
     right = bug.right(*tables)
     try:
-        off = np.abs(as_array(bug.buggy(*tables)) - as_array(right))
-        shown = not (off <= VISIBLE).all()
+        buggy = as_array(bug.buggy(*tables))
+        shown = not np.allclose(buggy, as_array(right), VISIBLE, VISIBLE, equal_nan=True)
     except (ValueError, RuntimeError, IndexError):
         shown = True
     if not shown:
         why = [sentence for sentence, is_so in bug.hidden.items() if is_so(*tables)]
         also = f" {why[0]}" if why else " What does the bug change, and what hides it here?"
         return (
-            f"with and without the bug it gives {in_words(right)} here.{also}",
-            "first find an input that shows it.",
+            f"not shown: with and without it the function gives {in_words(right)} here.{also}",
+            "first find an input that shows the bug.",
         )
 
     size = size_of(tables)
     if size > bug.least:
-        return None, f"it shows it, with {size} numbers; {bug.least} are enough."
+        return None, f"this shows the bug with {size} numbers; {bug.least} are enough."
     return None, None
 
 
