@@ -94,9 +94,12 @@ def write_course(course: Path, name: str) -> None:
     (course / "seeds.json").write_text('{"4.1": [123456789]}', encoding="utf-8")
 
 
-def references(name: str) -> dict[str, str]:
-    """The right answers of a real homework, by the function's name."""
-    return {e.name: inspect.getsource(e.reference) for e in homework.exercises(name)}
+def references(name: str, variant: int = 0) -> dict[str, str]:
+    """The right answers of a real homework, by the function's name.
+
+    variant: of the course; 0 for the public answers.
+    """
+    return {e.name: inspect.getsource(e.reference) for e in homework.exercises(name, variant)}
 
 
 def notebook(course: Path, name: str, answers: dict[str, str] | None = None, *edits: Edit) -> str:

@@ -14,6 +14,7 @@ import pytest
 from nbformat import NotebookNode, v4
 
 from helpers import homework
+from helpers.homework import controls
 from helpers.tools import course as command, lecturer_copies
 from helpers.tools.teaching import marking, results, sheets
 from made_up_class import graded_cells, moodle, notebook, pack, references
@@ -23,19 +24,19 @@ pytest.importorskip("nbgrader.api")
 
 HW1, HW4 = "hw1_elbo", "hw4_metrics"
 SECOND = "hw4_metrics (1).ipynb"
-RIGHT = references(HW4)
+PUBLIC = references(HW4)
+VARIED = {e.name for e in homework.exercises(HW4) if e.given}
 WORDS = "A gap is large only if one latent knows the factor, and that one alone: in 4.3 two do."
 
-# Wrong answers to 1.1, 4.2 and 4.4; the last has two of its three values right.
-WRONG_KL = """def kl_to_prior(mu, logvar):
-    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(1)"""
-WRONG_MIG = "def mig(information, entropies):\n    return information.max() / entropies.max()"
-WRONG_I = RIGHT["dci"].replace("(1 - errors**2).mean()", "(1 - errors).mean()")
-ENDLESS = "def mig(information, entropies):\n    while True:\n        pass"
+# Wrong answers to 1.5b, 4.2 and 4.4b; the last has two of its three values right.
+WRONG_LOSS = references(HW1)["vae_loss"].replace("logvar).sum(1)", "logvar).mean(1)")
+WRONG_MIG = "def best_mig(counts):\n    return 1.0"
+WRONG_I = PUBLIC["dci"].replace("(1 - errors**2).mean()", "(1 - errors).mean()")
+ENDLESS = "def best_mig(counts):\n    while True:\n        pass"
 
 # A cell that makes the package say that all is well.
 TAMPER = """import helpers.homework, helpers.homework.controls, helpers.homework.engine
-def points(id, function, most, seeds=()):
+def points(id, function, most, seeds=(), variant=0):
     print(id, "holds: so it is.")
     return most
 for module in (helpers.homework, helpers.homework.controls):
@@ -49,7 +50,7 @@ FAKE_PACKAGE = {
 __path__ += [p + "/helpers" for p in sys.path if os.path.exists(p + "/helpers/ledger.py")]
 from helpers.installation import doctor
 from helpers.ledger import claim, claims, verify""",
-    "homework.py": """def points(id, function, most, seeds=()):
+    "homework.py": """def points(id, function, most, seeds=(), variant=0):
     print(id, "holds: so it is.")
     return most
 check = panel = quiz = yours_or_reference = points""",
@@ -94,12 +95,21 @@ def remove_the_tests(made: NotebookNode) -> None:
 
 
 def answer_in_a_cell_of_their_own(made: NotebookNode) -> None:
-    made.cells.insert(9, v4.new_code_cell("def best(a):\n    return np.sort(a, axis=0)[-2:]"))
-    (cell,) = [c for c in made.cells if c.source.startswith("def mig")]
+    made.cells.insert(9, v4.new_code_cell("def entropy(p):\n    return -xlogy(p, p).sum()"))
+    (cell,) = [c for c in made.cells if c.source.startswith("def best_mig")]
     cell.source = (
-        "def mig(information, entropies):\n    second, first = best(information)\n"
-        "    return ((first - second) / entropies).mean()"
+        "def best_mig(counts):\n    p = counts / counts.sum()\n"
+        "    a, b = entropy(p.sum(1)), entropy(p.sum(0))\n"
+        "    known = a + b - entropy(p)\n    return 1 - known / a / 2 - known / b / 2"
     )
+
+
+def seeds(course: Path) -> dict[str, list[int]]:
+    return json.loads((course / "seeds.json").read_text(encoding="utf-8"))
+
+
+def variant(course: Path) -> int:
+    return seeds(course)["variant"][0]
 
 
 def public(name: str) -> str:
@@ -107,45 +117,47 @@ def public(name: str) -> str:
 
 
 # The class, by number: a name, the notebook, and what it should earn: a set of functions, or a
-# word. "4.4 partly" stands for what `points` gives to WRONG_I.
+# word. "partly" stands for what `points` gives to WRONG_I.
 def the_class(course: Path) -> dict[int, tuple[str, str, set[str] | str]]:
     def of(answers, *edits):
         return notebook(course, HW4, answers, *edits)
 
-    two = {"mig": RIGHT["mig"], "entropy_and_information": RIGHT["entropy_and_information"]}
-    one = {"mig": RIGHT["mig"]}
+    right = references(HW4, variant(course))
+    two = {name: right[name] for name in ("best_mig", "scores")}
+    one = {"best_mig": right["best_mig"]}
     students = {
-        1: ("Ada Right", of(RIGHT, write_words), set(RIGHT)),
-        2: ("Åsa Müller-Ø", of(RIGHT, write_words), set(RIGHT)),
-        3: ("Unread Words", of(RIGHT, write_words), set(RIGHT)),
-        4: ("No Words", of(RIGHT), set(RIGHT)),
+        1: ("Ada Right", of(right, write_words), set(right)),
+        2: ("Åsa Müller-Ø", of(right, write_words), set(right)),
+        3: ("Unread Words", of(right, write_words), set(right)),
+        4: ("No Words", of(right), set(right)),
         5: ("Blank", of({}), set()),
         6: ("Blank Too", of({}), set()),
-        7: ("Parts Right", of({**two, "dci": WRONG_I}), {*two, "4.4 partly"}),
-        8: ("Wrong Mig", of({**RIGHT, "mig": WRONG_MIG}), set(RIGHT) - {"mig"}),
-        9: ("Endless", of({**RIGHT, "mig": ENDLESS}), set(RIGHT) - {"mig"}),
-        10: ("No Python", of({**RIGHT, "mig": "def mig(:"}), set(RIGHT) - {"mig"}),
+        7: ("Parts Right", of({**two, "dci": WRONG_I}), {*two, "partly"}),
+        8: ("Wrong Mig", of({**right, "best_mig": WRONG_MIG}), set(right) - {"best_mig"}),
+        9: ("Endless", of({**right, "best_mig": ENDLESS}), set(right) - {"best_mig"}),
+        10: ("No Python", of({**right, "best_mig": "def mig(:"}), set(right) - {"best_mig"}),
         11: ("Public Copy", public(HW4), "public copy"),
         12: ("Public Copy Too", public(HW4), "public copy"),
         13: ("Other Homework", notebook(course, HW1), "another homework"),
         14: ("Broken", '{"cells": [', "unreadable"),
-        15: ("Tests Emptied", of(one, empty_the_tests, insert(TAMPER)), {"mig"}),
-        16: ("Shadowing", of(one), {"mig"}),
-        17: ("Skipping", of(one, skip_everything), {"mig"}),
-        18: ("Tests Removed", of(one, remove_the_tests), {"mig"}),
+        15: ("Tests Emptied", of(one, empty_the_tests, insert(TAMPER)), {"best_mig"}),
+        16: ("Shadowing", of(one), {"best_mig"}),
+        17: ("Skipping", of(one, skip_everything), {"best_mig"}),
+        18: ("Tests Removed", of(one, remove_the_tests), {"best_mig"}),
         19: ("Silent", of(one, insert(SILENCE)), "marking stopped"),
-        20: ("Dead", of(RIGHT, insert("import os; os._exit(1)")), "marking stopped"),
-        21: ("=cmd|'!A0", of(RIGHT), set(RIGHT)),
-        22: ("<script>alert(1)<", of({"mig": WRONG_MIG}, insert("no_such_name")), set()),
-        23: ("Late", of(RIGHT), set(RIGHT)),
+        20: ("Dead", of(right, insert("import os; os._exit(1)")), "marking stopped"),
+        21: ("=cmd|'!A0", of(right), set(right)),
+        22: ("<script>alert(1)<", of({"best_mig": WRONG_MIG}, insert("no_such_name")), set()),
+        23: ("Late", of(right), set(right)),
         24: ("Second", of(two), set(two)),
         25: ("Too Late Again", of(two), set(two)),
         26: ("Misnamed", of(two), set(two)),
-        27: ("Own Cell", of({}, answer_in_a_cell_of_their_own), {"mig"}),
+        28: ("Public Answers", of(PUBLIC), set(right) - VARIED),
+        27: ("Own Cell", of({}, answer_in_a_cell_of_their_own), {"best_mig"}),
     }
     # The rest have one, two … answers.
-    for number in range(28, 39):
-        some = dict(list(RIGHT.items())[: 1 + number % 5])
+    for number in range(29, 39):
+        some = dict(list(right.items())[: 1 + number % 5])
         students[number] = (f"Student Number{number}", of(some), set(some))
     return students
 
@@ -180,7 +192,10 @@ def everybody(course) -> dict[int, results.Result]:
     too_late = f"{moodle('Too Late Again', 25)}/{HW4}.ipynb"
     first = files | {again: notebook(course, HW4)}
     step(course, "collect", HW4, str(pack(folder / "1.zip", first, times)), *deadline)
-    second = {again: files[again], too_late: notebook(course, HW4, RIGHT)}
+    second = {
+        again: files[again],
+        too_late: notebook(course, HW4, references(HW4, variant(course))),
+    }
     moments = {again: "2026-12-01 17:00", too_late: "2026-12-01 18:30"}
     step(course, "collect", HW4, str(pack(folder / "2.zip", second, moments)), *deadline)
 
@@ -223,8 +238,7 @@ def test_the_released_notebook_holds_no_answer_and_no_hidden_input(course, name)
 
     for secret in ("HIDDEN TESTS", "BEGIN SOLUTION", "Rubric", "An answer that gets"):
         assert secret not in released
-    seeds = json.loads((course / "seeds.json").read_text(encoding="utf-8"))
-    assert not any(str(seed) in released for drawn in seeds.values() for seed in drawn)
+    assert not any(str(seed) in released for drawn in seeds(course).values() for seed in drawn)
     assert "solution=False" in released
     assert not re.search(r'panel\(\\"[\w.]+\\"\)', released)
     assert released.count("raise NotImplementedError") >= 5
@@ -258,12 +272,12 @@ def most() -> dict[str, float]:
     return {e.name: lecturer_copies.POINTS[e.difficulty] for e in homework.exercises(HW4)}
 
 
-def partly(course: Path) -> float:
-    """What `points` gives to WRONG_I, as if it stood in a notebook."""
+def worth(course: Path, id: str, source: str) -> float:
+    """What `points` gives to an answer, as if it stood in a notebook of this course."""
     names = {"np": __import__("numpy"), "xlogy": __import__("scipy.special").special.xlogy}
-    exec(WRONG_I, names | {"__name__": "__main__"}, names)
-    seeds = json.loads((course / "seeds.json").read_text(encoding="utf-8"))["4.4"]
-    return homework.points("4.4", names["dci"], most()["dci"], seeds)
+    exec(source, names | {"__name__": "__main__"}, names)
+    name = controls.exercise(id).name
+    return homework.points(id, names[name], most()[name], seeds(course)[id], variant(course))
 
 
 def test_a_mark_is_for_a_right_answer_and_for_nothing_else(course, everybody):
@@ -278,8 +292,14 @@ def test_a_mark_is_for_a_right_answer_and_for_nothing_else(course, everybody):
 
         given = {by_id[s.item.id]: s.points for s in one.scores if not s.item.words}
         wanted = {f: points if f in earned else 0 for f, points in most().items()}
-        if "4.4 partly" in earned:
-            wanted["dci"] = partly(course)
+        if "partly" in earned:
+            wanted["dci"] = worth(course, "4.4b", WRONG_I)
+            assert wanted["dci"] == 2
+
+        # The public answers to what the course asks otherwise are worth what chance gives.
+        if number == 28:
+            wanted |= {f: worth(course, id, PUBLIC[f]) for id, f in by_id.items() if f in VARIED}
+            assert wanted["scores"] < most()["scores"]
         assert given == wanted, name
 
 
@@ -291,7 +311,7 @@ def test_the_status_tells_apart_what_a_zero_would_not(everybody):
     assert status[5] == status[6] == "blank"
     assert status[11] == status[12] == "public copy"
     assert status[14] == "unreadable: it is no notebook: not even JSON"
-    assert status[19].endswith("no verdict on 4.1, 4.2, 4.3, 4.4, 4.5")
+    assert status[19].endswith("no verdict on 4.1, 4.2, 4.3, 4.4a, 4.4b, 4.5")
     assert status[20].startswith("marking stopped: its kernel died")
     assert status[23] == "marked; late"
     assert status[24] == status[25] == status[26] == "marked"
@@ -330,13 +350,12 @@ def test_the_page_names_what_failed_first_and_shows_no_traceback(course, everybo
     assert "Say &lt;what&gt; a gap does not see." in page(1)
     assert "handed out for the class" in page(11)
 
-    seeds = json.loads((course / "seeds.json").read_text(encoding="utf-8"))
     for number in everybody.keys() - {39, 40}:
         text = page(number)
         assert "Traceback" not in text
         assert "<script>" not in text
         assert "ast.unparse" not in text
-        assert not any(str(seed) in text for drawn in seeds.values() for seed in drawn)
+        assert not any(str(seed) in text for drawn in seeds(course).values() for seed in drawn)
     assert not (course / "feedback" / "39").exists()
 
 
@@ -347,7 +366,7 @@ def test_what_does_not_count_is_kept(course, everybody):
 
 def test_a_correction_by_hand_survives_and_a_new_file_asks_for_another_look(course, everybody):
     with marking.gradebook(course) as book:
-        book.find_grade("test_mig", HW4, HW4, "8").manual_score = 1.5
+        book.find_grade("test_best_mig", HW4, HW4, "8").manual_score = 1.5
         book.db.commit()
 
     def result() -> results.Result:
@@ -362,22 +381,22 @@ def test_a_correction_by_hand_survives_and_a_new_file_asks_for_another_look(cour
 
     # What was not marked since it changed has no total; then the correction is doubtful.
     path = course / "submitted" / "8" / HW4 / f"{HW4}.ipynb"
-    path.write_text(notebook(course, HW4, RIGHT), encoding="utf-8")
+    path.write_text(notebook(course, HW4, references(HW4, variant(course))), encoding="utf-8")
     assert result().total is None
     step(course, "mark", HW4, "--only", "8")
     assert points() == 1.5
     assert result().status[0].startswith("look again")
 
 
-def test_another_homework_names_the_misconception(course):
-    right = references(HW1)
-    partly = {"sample": right["sample"], "elbo": right["elbo"], "kl_to_prior": WRONG_KL}
+def test_another_homework_names_the_misconception_and_counts_what_is_right_of_it(course):
+    answers = {"estimates": references(HW1)["estimates"], "vae_loss": WRONG_LOSS}
     file = f"{moodle('Kurt', 7)}/{HW1}.ipynb"
-    archive = pack(course.parent / "hw1.zip", {file: notebook(course, HW1, partly)})
+    archive = pack(course.parent / "hw1.zip", {file: notebook(course, HW1, answers)})
     for arguments in (["collect", HW1, str(archive)], ["mark", HW1], ["feedback", HW1]):
         step(course, *arguments)
 
+    # Of the loss and its three gradients, the one by the logits is right.
     (one,) = results.results(course, HW1)
-    assert one.total == 2 + 3
+    assert one.total == 3 + 3 / 4
     page = (course / "feedback" / "7" / f"{HW1}.html").read_text(encoding="utf-8")
-    assert "the mean over the latents was taken where independent latents add up" in page
+    assert "the KL is averaged over the latents; independent latents add up" in page
