@@ -8,7 +8,6 @@ import json
 import os
 import stat
 import zipfile
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -570,47 +569,42 @@ def test_what_a_student_wrote_runs_with_what_it_needs(course):
 # Points
 
 
-@dataclass(frozen=True)
-class InParts(Verdict):
-    """A verdict on an exercise with parts."""
-
-    parts: dict[str, bool] = field(default_factory=dict)
-
-
 def test_points_are_the_share_of_parts_that_are_right_everywhere(monkeypatch, capsys):
-    fresh = InParts("fails", "(seed 7): no.", parts={"D": True, "C": True, "I": False})
-    hidden = InParts("fails", "(seed 987654): no.", parts={"D": True, "C": False, "I": True})
-    monkeypatch.setattr(controls, "verdict", lambda id, f, seed=None: hidden if seed else fresh)
-    assert homework.points("4.4", None, 3, [987654]) == 1.0
+    fresh = Verdict("fails", "(seed 7): no.", parts={"D": True, "C": True, "I": False})
+    hidden = Verdict(
+        "fails", 'no: inputs("4.4b", 987654).', parts={"D": True, "C": False, "I": True}
+    )
+    monkeypatch.setattr(controls, "verdict", lambda id, f, seed, variant: hidden if seed else fresh)
+    assert homework.points("4.4b", None, 3, [987654]) == 1.0
     assert "seed 7" in capsys.readouterr().out
 
     # A hidden seed is not told, and a verdict without parts speaks for all of them.
     holds = Verdict("holds", "so it is.")
-    monkeypatch.setattr(controls, "verdict", lambda id, f, seed=None: hidden if seed else holds)
-    assert homework.points("4.4", None, 3, [987654]) == 2.0
+    monkeypatch.setattr(controls, "verdict", lambda id, f, seed, variant: hidden if seed else holds)
+    assert homework.points("4.4b", None, 3, [987654]) == 2.0
     printed = capsys.readouterr().out
-    assert printed.startswith("4.4 fails")
-    assert "seed hidden" in printed
+    assert printed.startswith("4.4b fails")
+    assert 'inputs("4.4b", hidden)' in printed
     assert "987654" not in printed
 
 
 def test_points_without_parts_are_all_or_nothing(monkeypatch, capsys):
     asked = []
 
-    def verdict(id, function, seed=None):
+    def verdict(id, function, seed, variant):
         asked.append(seed)
         return Verdict("fails" if seed == function else "holds", "so it is.")
 
     monkeypatch.setattr(controls, "verdict", verdict)
-    assert homework.points("4.4", "nothing", 3, [1, 2, 3]) == 3
+    assert homework.points("4.4b", "nothing", 3, [1, 2, 3]) == 3
     assert asked == [None, 1, 2, 3]
-    assert capsys.readouterr().out == "4.4 holds: so it is.\n"
+    assert capsys.readouterr().out == "4.4b holds: so it is.\n"
 
     # Where nothing is left to be earned, the rest is not run.
     asked.clear()
-    assert homework.points("4.4", 2, 3, [1, 2, 3]) == 0
+    assert homework.points("4.4b", 2, 3, [1, 2, 3]) == 0
     assert asked == [None, 1, 2]
-    assert capsys.readouterr().out == "4.4 fails: so it is.\n"
+    assert capsys.readouterr().out == "4.4b fails: so it is.\n"
 
 
 def ran(*outputs: NotebookNode, count: int | None = 1) -> NotebookNode:

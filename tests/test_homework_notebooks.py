@@ -192,6 +192,12 @@ def source_in(course: Path, name: str) -> NotebookNode:
     return nbformat.read(course / "source" / name / f"{name}.ipynb", as_version=4)
 
 
+def asked(course: Path, name: str) -> list:
+    """The exercises of a homework as this course asks them."""
+    (variant,) = json.loads((course / "seeds.json").read_text(encoding="utf-8"))["variant"]
+    return homework.exercises(name, variant)
+
+
 def test_a_course_that_is_made_again_keeps_its_hidden_inputs(course):
     before = (course / "seeds.json").read_text(encoding="utf-8")
     lecturer_copies.write(course)
@@ -199,6 +205,7 @@ def test_a_course_that_is_made_again_keeps_its_hidden_inputs(course):
 
     # Every exercise has three, and no two are the same.
     seeds = json.loads(before)
+    assert len(seeds.pop("variant")) == 1
     drawn = [seed for of_exercise in seeds.values() for seed in of_exercise]
     assert set(seeds) == {exercise.id for exercise in homework.exercises()}
     assert len(set(drawn)) == 3 * len(seeds)
@@ -209,7 +216,7 @@ def test_the_source_has_regions_points_and_locked_tests(course, name):
     cells = source_in(course, name).cells
     marked = {c.metadata["nbgrader"]["grade_id"]: c for c in cells if "nbgrader" in c.metadata}
 
-    for exercise in homework.exercises(name):
+    for exercise in asked(course, name):
         answer = marked[exercise.name]
         assert answer.metadata["nbgrader"]["solution"]
         assert answer.source.count("### BEGIN SOLUTION") == 1
@@ -228,7 +235,28 @@ def test_the_source_has_regions_points_and_locked_tests(course, name):
 
         # nbgrader reads the points from what the last line gives.
         last = ast.unparse(ast.parse(test.source).body[-1])
-        assert last == f"_points('{exercise.id}', {exercise.name}, {rules['points']}, _seeds)"
+        given = f"'{exercise.id}', {exercise.name}, {rules['points']}, _seeds, _variant"
+        assert last == f"_points({given})"
+
+        # Before it is marked, nobody but the lecturer knows what the right answer to a variant is.
+        known = "_seeds, _variant = [], " + ("None" if exercise.given else "0")
+        assert known in test.source.split("### BEGIN HIDDEN TESTS")[0]
+
+
+@each_homework
+def test_a_course_asks_for_other_numbers_lines_bugs_and_words(course, name):
+    public = lecturer_copies.committed(name)
+    everything = "\n".join(cell.source for cell in source_in(course, name).cells)
+    given = {e.id: e.given for e in homework.exercises(name)}
+
+    for exercise in asked(course, name):
+        if exercise.given:
+            assert exercise.given in everything
+            assert given[exercise.id] in "\n".join(cell.source for cell in public.cells)
+            assert f'check("{exercise.id}", {exercise.name}, marked_later=True)' in everything
+    for first, *others in controls.HOMEWORKS[name].WRITTEN.values():
+        assert first.question not in everything
+        assert any(other.question in everything for other in others)
 
 
 @each_homework
@@ -247,7 +275,8 @@ def test_the_source_has_no_button_and_no_link_that_leads_to_a_solution(course, n
 
     assert len(panels) >= 5
     for panel in panels:
-        assert [ast.unparse(keyword) for keyword in panel.keywords] == ["solution=False"]
+        keywords = [ast.unparse(keyword) for keyword in panel.keywords]
+        assert keywords in (["solution=False"], ["solution=False", "marked_later=True"])
     assert "The solution opens" not in prose(notebook)
     assert "](../" not in prose(notebook)
 
@@ -273,5 +302,5 @@ def test_the_worked_solutions_hold_every_reference(course, name):
     sources = [cell.source for cell in code_cells(notebook)]
     assert not any("raise NotImplementedError" in source for source in sources)
 
-    for exercise in homework.exercises(name):
+    for exercise in asked(course, name):
         assert inspect.getsource(exercise.reference).rstrip() in sources

@@ -139,7 +139,7 @@ def points(
 def _earned(verdicts: Sequence[Verdict]) -> float:
     """The share of an exercise that is right in all verdicts, between 0 and 1."""
     # A verdict without parts says the same of each of them.
-    parts = [getattr(found, "parts", None) or {} for found in verdicts]
+    parts = [found.parts for found in verdicts]
     names = sorted({name for of_one in parts for name in of_one}) or ["all"]
 
     right = 0
