@@ -78,16 +78,23 @@ def _seen(
         yield from _shapes(got, expected, tolerance)
         return
 
+    # All numbers, whatever input they come from, if they can be compared at all.
+    ours = np.concatenate([values.ravel() for values in got.values()])
+    theirs = np.concatenate([values.ravel() for values in expected.values()])
+    if ours.size > 1 and np.allclose(ours, theirs, 2e-3, 2e-3):
+        yield (
+            "your values are very close to the expected ones: was a small number added, or "
+            "something rounded or cut off?"
+        )
+
     # Edge cases alone: the formula is right, and something was not thought of.
     wrong = [w for w in got if difference(got[w], expected[w], tolerance)]
     if not wrong:
         return
     if len(wrong) <= len(got) / 3:
-        yield f"right in general, wrong only for: {'; '.join(wrong)}."
+        yield f"wrong only for: {'; '.join(wrong)}."
 
-    # One number in place of many; then all numbers against all, whatever input they come from.
-    ours = np.concatenate([values.ravel() for values in got.values()])
-    theirs = np.concatenate([values.ravel() for values in expected.values()])
+    # One number in place of many; then all numbers against all.
     near = 10 * tolerance
     if ours.size > 1 and np.ptp(ours) <= near and np.ptp(theirs) > near:
         yield (

@@ -71,9 +71,9 @@ def as_array(value: Any) -> np.ndarray:
     elif isinstance(value, (list, tuple)):
         value = [as_array(part) for part in value]
 
-    # Text is no number, though numpy would read it.
+    # Text is no number, though numpy would read it; a fraction is one.
     array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "biufO" or isinstance(value, dict):
         raise TypeError(f"{type(value).__name__} is no table of numbers")
     return array.astype(np.float64)
 

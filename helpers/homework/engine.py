@@ -39,6 +39,7 @@ GRADING_SECONDS = 20
 # So many lines of what an answer printed are shown when it fails.
 PRINTED_LINES = 12
 
+_IN_PLACE = "your function changes its input in place; work on a copy of it."
 _LEFT_TORCH = (
     "your function leaves PyTorch (`.numpy()`, `np.…`), and this is trained through: it has to "
     "stay a tensor all the way."
@@ -226,7 +227,9 @@ def judge(exercise: Exercise, function: Callable[..., Any], seed: int | None = N
         parts[part] = runs and _holds(exercise, number, outcomes, wanted)
     stopped = [words for words in wrong if outcomes[words].error]
     smallest = min(stopped or wrong, key=lambda words: size_of(cases[words]))
-    sentence = _cause(exercise, cases, outcomes, wanted) or str(problems[smallest])
+    cause, example = _cause(exercise, cases, outcomes, wanted)
+    smallest = smallest if example is None else example
+    sentence = cause or str(problems[smallest])
     details = _details(exercise, smallest, cases, problems, outcomes, seed)
     return Verdict("fails", sentence, tuple(d for d in details if d != sentence), runs, parts)
 
@@ -250,12 +253,13 @@ def run(exercise: Exercise, function: Callable[..., Any], case: tuple) -> Outcom
 
         # Whoever calls a function expects to find the arguments as they were.
         if not unchanged(given, case):
-            raise WrongAnswer("your function changes its input in place; work on a copy of it.")
+            raise WrongAnswer(_IN_PLACE)
     except WrongAnswer as error:
         return Outcome(error=WrongAnswer, message=str(error), printed=printed.getvalue())
     except (Exception, SystemExit) as error:
         if exercise.trains and "requires grad" in str(error):
-            return Outcome(error=WrongAnswer, message=_LEFT_TORCH, printed=printed.getvalue())
+            why = _IN_PLACE if "in-place" in str(error) else _LEFT_TORCH
+            return Outcome(error=WrongAnswer, message=why, printed=printed.getvalue())
         return Outcome(error=type(error), message=_message(error), printed=printed.getvalue())
 
     return Outcome(value, printed=printed.getvalue())
@@ -351,7 +355,10 @@ def _differs(exercise: Exercise, got: Any, expected: Any) -> str | None:
 
     # Whoever is asked to predict does not want to be told before the next try.
     sentence = difference(got, expected, exercise.tolerance)
-    return f"{in_words(got)} is not it." if sentence and exercise.kind == "predict" else sentence
+    if sentence and exercise.kind == "predict":
+        text = isinstance(got, str)
+        return "give a number, not a text." if text else f"{in_words(got)} is not it."
+    return sentence
 
 
 def _with_gradients(exercise: Exercise, function: Callable[..., Any], given: tuple) -> Any:
@@ -405,11 +412,14 @@ def _cause(
     cases: Mapping[str, tuple],
     outcomes: Mapping[str, Outcome],
     wanted: Mapping[str, Outcome],
-) -> str | None:
-    """The likely cause of a failure, in a sentence; None if none is known."""
+) -> tuple[str | None, str | None]:
+    """The likely cause of a failure, in a sentence, and the input that it is about.
+
+    None and None if nothing is known; the input is None where the cause is about all of them.
+    """
     # A probe has sentences of its own, which say it already.
     if exercise.probe:
-        return None
+        return None, None
     both = (outcomes, wanted)
 
     # The known wrong answers, run only now that one of them is looked for.
@@ -420,23 +430,25 @@ def _cause(
     # Whoever makes a known mistake to its end, exceptions and all.
     for why, made in mistakes.items():
         if all(_alike(exercise, outcomes[words], made[words]) for words in cases):
-            return f"likely, {why}"
+            return f"likely, {why}", None
 
     # An exception says where to look; the smallest input that raises it is shown.
     if any(outcome.error for outcome in outcomes.values()):
-        return None
+        return None, None
 
     # The right values in another order.
     lists = {words: _as_parts(exercise, outcomes[words].value) for words in cases}
     if _reordered(exercise, lists, wanted):
-        return f"these are the right values in another order: {', '.join(exercise.parts)}."
+        order = ", ".join(exercise.parts)
+        return f"these are the right values in another order; it is {order}.", None
 
     # Else the first part that is wrong: a mistake explains it if it gives the same in all inputs.
     failing = next(n for n in range(len(exercise.compared)) if not _holds(exercise, n, *both))
     got = {words: parts[failing] for words, parts in lists.items() if parts}
     name = exercise.compared[failing]
-    if not got or (name.startswith("gradient") and not any(map(_is_anything, got.values()))):
-        return None
+    is_gradient = name.startswith("gradient")
+    if not got or (is_gradient and not any(map(_is_anything, got.values()))):
+        return None, None
     expected = {words: _right(exercise, wanted[words])[failing] for words in got}
     known = {}
     for why, made in mistakes.items():
@@ -450,17 +462,18 @@ def _cause(
             known[why] = {words: part[failing] for words, part in parts.items() if part}
     cause = likely_cause(got, expected, known, cases, exercise.tolerance)
 
-    # Or what one knows beforehand.
-    if cause is None:
+    # Or what one knows beforehand, of a value.
+    example = None
+    if cause is None and not is_gradient:
         for words in got:
             meaning = exercise.meaning.get(words, "")
             sentence = meaning if isinstance(meaning, str) else meaning.get(name, "")
             if sentence and _differs(exercise, got[words], expected[words]):
-                said = in_words(got[words])
-                tell = exercise.kind != "predict" and len(said) < 40
-                cause = f"{sentence} Yours gives {said}." if tell else sentence
+                cause, example = sentence, words
                 break
-    return f"{name}: {cause}" if cause and len(exercise.compared) > 1 else cause
+    if cause and len(exercise.compared) > 1:
+        cause = f"{name}: {cause}"
+    return cause, example
 
 
 def _reordered(

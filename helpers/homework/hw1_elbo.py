@@ -78,6 +78,19 @@ def _costs(variant: int) -> Exercise:
                 "one image": latent,
                 "the mean over the images": latent,
             },
+            "the images were counted in; one image has so many latents, and no more.": {
+                "one image": images * latent
+            },
+            "these are bits; nats are asked for.": {
+                "one latent": latent / math.log(2),
+                "one image": latents * latent / math.log(2),
+                "the mean over the images": latents * latent / math.log(2),
+            },
+            "a KL is never negative.": {
+                "one latent": -latent,
+                "one image": -latents * latent,
+                "the mean over the images": -latents * latent,
+            },
             "the images were added up; their mean is asked for.": {
                 "the mean over the images": images * latents * latent
             },
@@ -102,8 +115,11 @@ def _costs(variant: int) -> Exercise:
             "one latent": "put σ² = 1 into the closed form: three of its four terms cancel.",
             "one image": "the latents are independent: what do their KLs do?",
             "the mean over the images": "every image costs the same: what is then their mean?",
-            "the dearer one": "work out (exp(c) - 1 - c) / 2 for c = -1 and for c = 1.",
+            "the dearer one": (
+                "work out (exp(c) - 1 - c) / 2 for c = -1 and for c = 1; write that c."
+            ),
         },
+        unit="nats; the last is -1 or 1",
     )
 
 
@@ -212,6 +228,7 @@ def _draws(rng: np.random.Generator) -> dict[str, tuple]:
     cases["one image far less likely than the other"] = (uneven, _normal(rng, 3, 2))
     uneven = _normal(rng, 3, 2) - torch.tensor([[900.0], [0.0], [0.0]], dtype=torch.float64)
     cases["one draw far less likely than the others"] = (uneven, _normal(rng, 3, 2))
+    cases["the same in single precision"] = (uneven.float(), _normal(rng, 3, 2).float())
     cases["densities of q too small for exp"] = (_normal(rng, 3, 2) - 900, _normal(rng, 3, 2) - 900)
     single = [_normal(rng, 4, 3, dtype=torch.float32) for _ in range(2)]
     cases["single precision"] = tuple(single)
@@ -294,6 +311,19 @@ _ESTIMATES = Exercise(
         ),
         "the first is a mean of logarithms; this is the logarithm of a mean, twice.": mistaken(
             estimates, ("return elbo, log_evidence", "return log_evidence, log_evidence + 0.0")
+        ),
+        "this is the ELBO's estimate, twice.": mistaken(
+            estimates, ("return elbo, log_evidence", "return elbo, elbo + 0.0")
+        ),
+        "the weights are divided draw by draw; this divides two sums.": mistaken(
+            estimates,
+            (
+                "log_weights.logsumexp(0) - math.log(len(log_weights))",
+                "log_joint.logsumexp(0) - log_q.logsumexp(0)",
+            ),
+        ),
+        "the draws count alike; here the better ones count more.": mistaken(
+            estimates, ("log_weights.mean(0)", "(log_weights.softmax(0) * log_weights).sum(0)")
         ),
         "the best draw was taken for their mean.": mistaken(
             estimates, (".logsumexp(0) - math.log(len(log_weights))", ".max(0).values")
@@ -583,7 +613,7 @@ def _pictures(rng: np.random.Generator) -> dict[str, tuple]:
     )
 
     # Losses that one can work out by hand.
-    half = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+    half = torch.full((1, 1, 1, 1), 1e-4, dtype=torch.float64)  # at 0 some formulas have a kink
     one = torch.ones(1, 1, dtype=torch.float64)
     cases["an undecided pixel, the prior for a code"] = (half + 0.3, half, 0 * one, 0 * one)
     cases["an undecided pixel, a mean of 1"] = (half + 0.3, half, one, 0 * one)
@@ -594,7 +624,7 @@ def _pictures(rng: np.random.Generator) -> dict[str, tuple]:
     extreme = (two, 400 * (1 - 2 * two), 9 * one, 12 * one)
     cases["very large numbers"] = extreme
     cases["very large numbers, single precision"] = tuple(part.float() for part in extreme)
-    cases["a very narrow code"] = (two, 1 - two, one, -20 * one)
+    cases["a very narrow code"] = (two, 1 - two, one, -25 * one)
 
     # A decoder that is sure, and wrong about one pixel: its probability rounds to 1.
     images = torch.tensor([0.0, 1.0], dtype=torch.float64).reshape(1, 1, 1, 2)
@@ -652,13 +682,13 @@ _LOSS_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool]]
         {"error": _RIGHT["error"].replace(".sum(1)", ".mean(1)")},
         6,
         _TWO_PIXELS + "[[0.0]], [[0.0]])",
-        {"With one pixel a sum and a mean are the same.": _one_pixel},
+        {"With one pixel this cannot show.": _one_pixel},
     ),
     (
         {"kl": "0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(1)"},
         6,
         _ONE_PIXEL + "[[1.0, 1.0]], [[0.0, 0.0]])",
-        {"With one latent a sum and a mean are the same.": _one_latent},
+        {"With one latent this cannot show.": _one_latent},
     ),
     (
         {"kl": "0.5 * (mu**2 + (2 * logvar).exp() - 1 - 2 * logvar).sum(1)"},
@@ -688,7 +718,7 @@ _LOSS_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool]]
         {"end": "(error + kl).sum()"},
         8,
         "([[[[1.0]]], [[[1.0]]]], [[[[0.0]]], [[[0.0]]]], [[0.0], [0.0]], [[0.0], [0.0]])",
-        {"With one image a sum and a mean are the same.": _one_image},
+        {"With one image this cannot show.": _one_image},
     ),
 )
 
@@ -896,6 +926,22 @@ _VAE_LOSS = Exercise(
                 "F.binary_cross_entropy_with_logits(logits, images,",
                 "F.binary_cross_entropy(torch.sigmoid(logits), images,",
             )
+        ),
+        "the errors were added up over the images, and then counted with each of them.": _repaired(
+            ("per_pixel.flatten(1).sum(1)", "per_pixel.sum()")
+        ),
+        "the KL was added up over everything and the error was averaged.": _repaired(
+            ("(error + kl).mean()", "error.mean() + kl.sum()")
+        ),
+        "only the last axis was added up: rows, columns and channels are all pixels.": _repaired(
+            ("per_pixel.flatten(1).sum(1)", "per_pixel.sum(-1).mean((1, 2))")
+        ),
+        "without flatten, sum(1) adds up the channels only.": _repaired(
+            ("per_pixel.flatten(1).sum(1)", "per_pixel.sum(1).mean((1, 2))")
+        ),
+        "the error is averaged over the pixels and the KL over the latents.": _repaired(
+            ("per_pixel.flatten(1).sum(1)", "per_pixel.flatten(1).mean(1)"),
+            ("- logvar).sum(1)", "- logvar).mean(1)"),
         ),
         "this is a squared error; p(x|z) is Bernoulli.": _repaired(
             (

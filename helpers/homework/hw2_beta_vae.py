@@ -45,7 +45,7 @@ def _prices(variant: int) -> Exercise:
             title="What does a nat cost here?",
             difficulty="easy",
             minutes=4,
-            purpose="A price is a difference between two points, and that is all.",
+            purpose="A price is a ratio of two differences, and that is all.",
             hints=(
                 "From one point to the next: how much error does the next nat save?",
                 (
@@ -70,6 +70,17 @@ def _prices(variant: int) -> Exercise:
             "a budget of 9 nats": 0,
         },
         {
+            "this is the sum; the rate that has the least is asked for.": {
+                f"at β = {price:g}": errors[best(price) - 1] + price * best(price),
+                f"at β = {savings[0] + 1}": errors[0] + savings[0] + 1,
+            },
+            "this is an error; the rate is asked for.": {
+                f"at β = {price:g}": errors[best(price) - 1],
+                f"at β = {savings[0] + 1}": errors[0],
+            },
+            "positions are counted from 0 here; give the rate itself.": {
+                f"at β = {savings[0] + 1}": 0,
+            },
             "the slope is negative, and β is minus the slope.": {
                 "between 2 and 3 nats": -savings[1]
             },
@@ -104,6 +115,7 @@ def _prices(variant: int) -> Exercise:
                 "the constraint is not felt: what does complementary slackness say of its price?"
             ),
         },
+        unit="nats of error for a nat, nats, nats, nats of error for a nat",
     )
 
 
@@ -249,6 +261,18 @@ _KKT = Exercise(
             kkt_residuals, ("(q * u).sum(1, keepdim=True)", "(q * u).sum(0, keepdim=True)")
         ),
         "the gain has its sign turned.": mistaken(kkt_residuals, ("gain.max()", "(-gain).max()")),
+        "whether it is violated is not asked, but how far.": mistaken(
+            kkt_residuals, ("primal = max(0.0, excess)", "primal = float(excess > 0)")
+        ),
+        "the gains of the codes were added up; the largest is asked for.": mistaken(
+            kkt_residuals, ("gain.max()", "gain.sum()")
+        ),
+        "the gains were averaged over the images first.": mistaken(
+            kkt_residuals, ("gain.max()", "gain.mean(0).max()")
+        ),
+        "the largest was compared with the smallest; the mean under q is what counts.": mistaken(
+            kkt_residuals, ("gain.max()", "(u.max(1).values - u.min(1).values).max()")
+        ),
         "the gain is not weighted with q once more.": mistaken(
             kkt_residuals, ("gain.max()", "(q * gain).max()")
         ),
@@ -663,9 +687,17 @@ _BEST = Exercise(
                 "torch.softmax((prior.log() + likelihood.T.log()) / beta, 1)",
             ),
         ),
-        "log Z was multiplied by β; that is the objective's value, not log Z.": mistaken(
+        "log Z was multiplied by β; the objective is -β log Z, and log Z is asked for.": mistaken(
             best_encoder, ("exp(), log_z", "exp(), beta * log_z")
         ),
+        "the logarithm of the likelihood is missing.": mistaken(
+            best_encoder, ("likelihood.T.log() / beta", "likelihood.T / beta")
+        ),
+        "the likelihood was made to add up to 1 once more.": mistaken(
+            best_encoder,
+            ("likelihood.T.log()", "(likelihood / likelihood.sum(1, keepdim=True)).T.log()"),
+        ),
+        "the power is 1/β, not 1/β².": mistaken(best_encoder, (" / beta", " / beta**2")),
         "the sign of log Z is turned.": mistaken(best_encoder, ("exp(), log_z", "exp(), -log_z")),
     },
     hints=(
@@ -1011,7 +1043,7 @@ _DUAL_STEP = Exercise(
         "the step size enters once.": mistaken(
             dual_step, ("step_size * max", "step_size**2 * max")
         ),
-        "the bracket of the 1 is in the wrong place: min(rate / delta, 1) - 1.": mistaken(
+        "the 1 is subtracted before the cut, not after it.": mistaken(
             dual_step, ("min(rate / delta - 1, 1.0)", "min(rate / delta, 1.0) - 1")
         ),
         "the ratio stands upside down: rate / delta.": mistaken(
@@ -1079,7 +1111,7 @@ def _beaten(function: Callable[..., Any], *arguments: Any) -> Any:
     return (
         f"its score is {reached:.2f} nats, that of dual ascent {by_the_book:.2f}: get at "
         f"least {MARGIN} below it. On average your code costs {rate:.2f} nats, {where} the budget, "
-        f"and the error is {error:.2f}.",
+        f"and the error is {error:.2f}; each single network above the budget is fined.",
     )
 
 

@@ -63,6 +63,11 @@ def _spent(variant: int) -> Exercise:
             silent + "Σ KL": latents * nat,
         },
         {
+            "these are bits; in nats one is log 2.": {
+                told + "I": nat / math.log(2),
+                told + "TC": (latents - 1) * nat / math.log(2),
+                silent + "Σ KL": latents * nat / math.log(2),
+            },
             "each copy tells the same digit: information is not counted once a latent.": {
                 told + "I": latents * nat
             },
@@ -386,6 +391,24 @@ _THREE_TERMS = Exercise(
         "only the last latent is in the third value.": mistaken(
             three_terms, ("zip(marginals, priors, strict=True)", "zip(marginals[2:], priors[2:])")
         ),
+        "the third latent is missing from the third value.": mistaken(
+            three_terms, ("zip(marginals, priors, strict=True)", "zip(marginals[:2], priors[:2])")
+        ),
+        "each log ratio counts with its q; here they were just added up.": mistaken(
+            three_terms, ("-entropy(p) - (p * prior.log()).sum()", "(p / prior).log().sum()")
+        ),
+        "single summands may be negative; their absolute values were taken.": mistaken(
+            three_terms,
+            ("-entropy(p) - (p * prior.log()).sum()", "(p * (p / prior).log()).abs().sum()"),
+        ),
+        "this total correlation is the other way round: q(z) stands first.": mistaken(
+            three_terms,
+            (
+                "sum(entropy(p) for p in marginals) - entropy(heap)",
+                "-sum((torch.einsum('a,b,c->abc', *marginals) * (heap / "
+                "torch.einsum('a,b,c->abc', *marginals)).log()).flatten())",
+            ),
+        ),
         "all latents were compared with the first prior.": mistaken(
             three_terms,
             ("(p * prior.log())", "(p * priors[0].repeat(3)[: len(p)].log())"),
@@ -517,9 +540,9 @@ _HAT_BUGS: tuple[tuple[dict[str, str], str, dict[str, Callable[..., bool]]], ...
         {"own": "weights[:, 0] = 1 / dataset_size"},
         _UNEVEN,
         {
-            "Where all densities are alike it does not matter which column has which.": _even,
+            "Where all densities are alike nothing can show.": _even,
             "If the batch is the whole data set, all weights are alike.": _whole,
-            "In each row the own density is as large as that in the first column.": _first_is_own,
+            "Each row holds twice the number that would have to differ.": _first_is_own,
         },
     ),
     (
@@ -812,11 +835,16 @@ def _reports(rng: np.random.Generator) -> dict[str, tuple]:
     reasons = ("missing constant", "weight per latent", "sampling error")
     cases = {}
     for place, number in enumerate(rng.permutation(9), 1):
-        # An honest estimate may be positive: draw again until it is below 0.
-        reported = 1.0
-        while reported >= 0:
-            log_q, dataset_size = _confusing(*_minibatch(rng))
-            reported = _total_correlation(reasons[number % 3], log_q, dataset_size)
+        # Of honest estimates the most negative of many, of bugs the least: size tells nothing then.
+        reason = reasons[number % 3]
+        if reason == "sampling error":
+            batches = [_minibatch(rng) for _ in range(80)]
+            log_q, dataset_size = min(batches, key=lambda b: _total_correlation(reason, *b))
+        else:
+            batches = [_minibatch(rng) for _ in range(12)]
+            least = max(batches, key=lambda b: _total_correlation(reason, *b))
+            log_q, dataset_size = _confusing(*least)
+        reported = _total_correlation(reason, log_q, dataset_size)
         cases[f"log file {place}"] = (reported, log_q, dataset_size)
     return cases
 
@@ -887,7 +915,9 @@ _WHY_NEGATIVE = Exercise(
     wrong_answers={
         "you decided by the size of the number; compute the three candidates and "
         "compare.": lambda reported, log_q, dataset_size: (
-            "missing constant" if reported < -1 else "sampling error"
+            ("weight per latent" if reported < -1.5 else "missing constant")
+            if reported < -0.95
+            else "sampling error"
         ),
         "every case got the same reason; negative values also come from honest sampling error, "
         "and from the other bug.": lambda reported, log_q, dataset_size: "missing constant",
@@ -917,6 +947,27 @@ _WHY_NEGATIVE = Exercise(
                 "(joint.logsumexp(1) - single.logsumexp(1).sum(1))",
                 "(joint.logsumexp(0) - single.logsumexp(0).sum(1))",
             ),
+        ),
+        "the constant was subtracted; in this log it is missing.": mistaken(
+            why_negative,
+            (
+                '"missing constant": total_correlation(joint, log_q)',
+                '"missing constant": total_correlation(joint, log_q)\n'
+                "        + math.log(batch * dataset_size)",
+            ),
+        ),
+        "your function never says `weight per latent`.": mistaken(
+            why_negative,
+            ('        "weight per latent": total_correlation(weighted.sum(2), weighted),\n', ""),
+        ),
+        "weight per latent and sampling error were exchanged.": mistaken(
+            why_negative,
+            ('"weight per latent": total', '"swapped": total'),
+            ('"sampling error": total', '"weight per latent": total'),
+            ('"swapped": total', '"sampling error": total'),
+        ),
+        "only the first code was counted; the mean is over all.": mistaken(
+            why_negative, ("sum(1)).mean()", "sum(1))[0]")
         ),
         "the farthest candidate was taken.": mistaken(why_negative, ("return min(", "return max(")),
     },
@@ -984,7 +1035,6 @@ _GAUSSIAN = Exercise(
             "two latents with a correlation of 0.6: -log(1 - 0.36) / 2 = 0.223."
         ),
     },
-    trains=("covariance",),
     wrong_answers={
         "the factor 1/2 is missing.": mistaken(gaussian_total_correlation, ("0.5 * (", "(")),
         "the sign is turned; a total correlation is never negative.": mistaken(

@@ -21,7 +21,7 @@ from helpers.homework.kinds import Bug, Card, InWords, on_answer, predict, show_
 def _scores(variant: int) -> Exercise:
     """MIG, and a D and a C, in the head."""
     if variant == 0:
-        best, second, other = [8, 9], [6, 3], [1, 2]
+        best, second, other = [8, 9], [7, 3], [1, 4]
     else:
         rng = np.random.default_rng([variant, 41])
         best = [int(b) for b in rng.integers(6, 10, 2)]
@@ -98,7 +98,7 @@ def _scores(variant: int) -> Exercise:
             "D of this latent": "shares 1/2 and 1/2: their entropy to base 2, and 1 minus it.",
             "C of this factor": "all in one place: which entropy is that? And 1 minus it.",
         },
-        unit="shares of an entropy",
+        unit="shares of an entropy, and scores",
     )
 
 
@@ -157,10 +157,11 @@ _BEST_MIG = Exercise(
     meaning={
         "independent factors": "with independent factors the perfect code has a MIG of 1.",
         "two names for one factor": (
-            "two names for one factor: each latent knows both alike, and both gaps are 0."
+            "two names for one factor: each latent knows both, so both gaps and MIG are 0."
         ),
         "a factor that is a function of the other": (
-            "g2 is a function of g1 here, so z1 knows all of it and the gap of g2 is 0."
+            "g2 is a function of g1 here: its gap is 0, and MIG is half the gap of g1, that is "
+            "(H(g1) - H(g2)) / H(g1) / 2."
         ),
     },
     wrong_answers={
@@ -200,6 +201,25 @@ _BEST_MIG = Exercise(
         ),
         "the counts were not divided by their sum.": mistaken(
             best_mig, ("counts / counts.sum()", "counts * 1.0")
+        ),
+        "what the two share was subtracted from 1, not divided by an entropy.": mistaken(
+            best_mig,
+            ("((first - shared) / first + (second - shared) / second) / 2", "1 - shared"),
+        ),
+        "what the two share was divided by the root of both entropies.": mistaken(
+            best_mig,
+            (
+                "((first - shared) / first + (second - shared) / second) / 2",
+                "1 - shared / np.sqrt(first * second)",
+            ),
+        ),
+        "1 was added to every count, which changes the world.": mistaken(
+            best_mig, ("counts / counts.sum()", "(counts + 1) / (counts + 1).sum()")
+        ),
+        "the two denominators were exchanged.": mistaken(
+            best_mig,
+            ("(first - shared) / first", "(first - shared) / second"),
+            ("(second - shared) / second", "(second - shared) / first"),
         ),
         "the mutual information of the two is H(g1) + H(g2) - H(g1, g2).": mistaken(
             best_mig,
@@ -527,8 +547,8 @@ _METRIC_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool
         6,
         _TWO_LATENTS,
         {
-            "Latents with the same importance in all have the same weight.": _alike,
-            "All latents are equally spread, so any weights give the same mean.": _same_spread,
+            "The latents of this table are alike in what the bug changes.": _alike,
+            "All latents of this table score the same, so nothing can show.": _same_spread,
         },
     ),
     (
@@ -541,7 +561,7 @@ _METRIC_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool
         {"complete": "importance.sum(axis=0) / importance.sum() @ spread(importance.T)"},
         6,
         "([[1.0, 1.0], [0.0, 2.0]], [0.0, 0.0])",
-        {"Factors with the same importance in all have the same weight.": _even_columns},
+        {"The factors of this table are alike in what the bug changes.": _even_columns},
     ),
     (
         {"informative": "(1 - errors).mean()"},
@@ -662,7 +682,6 @@ _DCI = Exercise(
             "C": "every factor is spread evenly over all latents: C is 0.",
             "I": "where all errors are one half, I is 1 - 1/4.",
         },
-        "a dead latent": {"D": "a dead latent has no weight, and must not change D."},
     },
     wrong_answers={
         "rows and columns were exchanged: disentanglement asks about a latent's row, completeness "
@@ -738,6 +757,36 @@ _DCI = Exercise(
             dci, ("1 - errors**2", "(1 - errors) ** 2")
         ),
         "I has a square, not a root.": mistaken(dci, ("errors**2", "errors**0.5")),
+        "C is 1 minus an entropy, not a gap between the two largest.": mistaken(
+            dci,
+            (
+                "one_minus_entropy(importance.T).mean()",
+                "np.diff(np.sort(importance / np.maximum(importance.sum(0), 1e-300), 0)[-2:], "
+                "axis=0).mean()",
+            ),
+        ),
+        "D is 1 minus an entropy, not a gap between the two largest.": mistaken(
+            dci,
+            (
+                "weights @ one_minus_entropy(importance)",
+                "weights @ np.diff(np.sort(importance / "
+                "np.maximum(importance.sum(1, keepdims=True), 1e-300), 1)[:, -2:], axis=1)[:, 0]",
+            ),
+        ),
+        "the weights of D count the live latents alike; they are shares of importance.": mistaken(
+            dci,
+            (
+                "weights @ one_minus_entropy(importance)",
+                "one_minus_entropy(importance[importance.sum(1) > 0]).mean()",
+            ),
+        ),
+        "I is a plain mean; the factors have no weights.": mistaken(
+            dci,
+            (
+                "(1 - errors**2).mean()",
+                "importance.sum(axis=0) / importance.sum() @ (1 - errors**2)",
+            ),
+        ),
         "the weights of D are shares: divide them by the whole sum.": mistaken(
             dci, ("importance.sum(axis=1) / importance.sum()", "importance.sum(axis=1)")
         ),
@@ -854,6 +903,11 @@ _REPAIRED = Exercise(
         "coefficient.": mistaken(repaired_importance, ("coefficients * code_std", "coefficients")),
         "the table is [K, D], as the regressor has it; importance has a row for each "
         "latent.": mistaken(repaired_importance, ("scaled.T", "scaled")),
+        "the standard deviations were put to the factors; each belongs to a code.": (
+            lambda coefficients, code_std: (
+                np.abs(coefficients * np.resize(code_std, len(coefficients))[:, None]).T
+            )
+        ),
         "a root was taken of the standard deviations.": mistaken(
             repaired_importance, ("* code_std", "* code_std**0.5")
         ),

@@ -20,7 +20,7 @@ from helpers.homework.engine import Exercise, no_input
 BY_HEAD = 0.01
 
 # A bug shows from such a difference on.
-VISIBLE = 1e-6
+VISIBLE = 1e-9
 
 
 @dataclass(frozen=True)
