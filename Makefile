@@ -18,7 +18,7 @@ help:
 	@echo "make run      execute all notebooks in place and print seconds, memory, equations, near misses and claims"
 	@echo "make bench    measure the speed of what takes long, as ratios"
 	@echo "make weights  train again what lies in data/ (about eight hours; what is done is not repeated)"
-	@echo "make homework installs nbgrader, and writes the lecturer's copies of the homework into course/"
+	@echo "make homework installs nbgrader, and writes the lecturer's and the students' copies of the homework into course/"
 	@echo "make slides   every notebook as slides in slides/, which need no network"
 	@echo "make clean    remove .venv"
 

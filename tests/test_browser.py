@@ -442,7 +442,7 @@ class Visit:
 
         # The stub of an exercise is not attempted, a filled one holds or fails.
         if what.startswith("Check"):
-            verdict = r"[\d.]+ (holds|fails|not attempted)"
+            verdict = r"[\d.]+[ab]? (holds|fails|not attempted)"
             self.expect(re.match(verdict, widget.evaluate(ANSWER)), f"{what}: no verdict")
 
 

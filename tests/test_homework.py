@@ -21,10 +21,15 @@ from helpers.homework import controls, engine
 from helpers.homework.engine import Exercise
 
 EXERCISES = homework.exercises()
+VARIANTS = [e for v in range(1, 8) for e in homework.exercises(variant=v) if e.given]
 WRONG = [(exercise, why) for exercise in EXERCISES for why in exercise.wrong_answers]
-PLAIN = [exercise for exercise in EXERCISES if not exercise.probe]
+
+# What has inputs, and what is compared with a reference.
+WITH_INPUTS = [e for e in EXERCISES if e.draw is not engine.no_input]
+PLAIN = [e for e in WITH_INPUTS if not e.probe]
 
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.id)
+each_with_inputs = pytest.mark.parametrize("exercise", WITH_INPUTS, ids=lambda e: e.id)
 each_plain_exercise = pytest.mark.parametrize("exercise", PLAIN, ids=lambda e: e.id)
 each_wrong_answer = pytest.mark.parametrize(
     "exercise, why", WRONG, ids=[f"{e.id}-{i}" for i, (e, _) in enumerate(WRONG)]
@@ -39,12 +44,11 @@ def fresh_progress(monkeypatch):
 
 @pytest.fixture
 def line(capsys):
-    """A function like `check` that returns the one line that `check` prints."""
+    """A function like `check` that returns what `check` prints."""
 
     def checked(id, function, seed=None):
         homework.check(id, function, seed)
         printed = capsys.readouterr().out
-        assert printed.count("\n") == 1
         assert "Traceback" not in printed
         return printed.strip()
 
@@ -94,14 +98,33 @@ def test_each_homework_has_five_exercises_or_more():
 
 
 @each_exercise
-def test_each_exercise_has_a_full_card_three_hints_and_three_wrong_answers(exercise):
+def test_each_exercise_has_a_full_card_three_hints_and_eight_wrong_answers(exercise):
+    assert exercise.kind in ("predict", "order", "bug", "write", "beat")
     assert exercise.title
     assert exercise.difficulty in ("easy", "medium", "hard")
-    assert 5 <= exercise.minutes <= 30
+    assert 3 <= exercise.minutes <= 30
     assert exercise.purpose
     assert exercise.reference.__doc__
-    assert len(exercise.hints) == 3
-    assert len(exercise.wrong_answers) >= 3
+
+    # The first hint asks, the second says where, the third has a line.
+    first, _, _ = exercise.hints
+    assert "?" in first
+    assert len(exercise.wrong_answers) >= (8 if exercise.draw is not engine.no_input else 5)
+
+
+def test_each_homework_has_every_kind_that_it_promises_and_an_easy_start():
+    for name in controls.HOMEWORKS:
+        first, *others = homework.exercises(name)
+        assert (first.kind, first.difficulty, first.core) == ("predict", "easy", True)
+        assert first.minutes <= 5
+        assert {e.kind for e in others} >= {"write", "bug"}
+        assert getattr(controls.HOMEWORKS[name], "WRITTEN", None)
+    assert {e.kind for e in EXERCISES} == {"predict", "order", "bug", "write", "beat"}
+
+
+def test_the_core_of_all_four_takes_two_hours_at_most():
+    in_words = 10  # 4.3b, the one answer in words that belongs to it
+    assert sum(e.minutes for e in EXERCISES if e.core) + in_words <= 120
 
 
 def test_no_two_exercises_share_an_id_or_a_name():
@@ -119,11 +142,16 @@ def test_an_unknown_exercise_or_question_gets_a_sentence():
 # Verdicts
 
 
-@each_exercise
+@each_with_inputs
 @pytest.mark.parametrize("seed", range(8))
 def test_the_reference_written_into_a_notebook_holds(exercise, seed, line):
     printed = line(exercise.id, solved(exercise), seed)
     assert printed.startswith(f"{exercise.id} holds: ")
+
+
+@each_exercise
+def test_the_reference_holds_whatever_is_drawn(exercise, line):
+    assert line(exercise.id, solved(exercise)).startswith(f"{exercise.id} holds: ")
 
 
 @each_exercise
@@ -135,34 +163,30 @@ def test_the_untouched_stub_is_not_attempted(exercise, body, line):
 
 @each_wrong_answer
 def test_each_known_wrong_answer_fails_with_its_own_message(exercise, why):
-    for seed in range(5):
+    for seed in range(5 if exercise.draw is not engine.no_input else 1):
         found = engine.judge(exercise, exercise.wrong_answers[why], seed)
         assert found.status == "fails"
-        assert found.sentence.startswith(f"(seed {seed}): for ")
+        assert not all(found.parts.values())
 
-        # Its own misconception is named, and no other one.
-        assert [w for w in exercise.wrong_answers if w in found.sentence] == [why]
-        assert "Traceback" not in found.sentence
+        # Its own misconception is named, and no other one: in the first line, where one looks.
+        said = " ".join([found.sentence, *found.details]) if exercise.probe else found.sentence
+        assert why in said
+        named = [w for w in exercise.wrong_answers if w in found.sentence]
+        assert exercise.probe or named == [why]
+        assert "Traceback" not in said
         assert "\n" not in found.sentence
 
 
 @each_plain_exercise
 def test_an_answer_that_hard_codes_one_example_fails(exercise):
     for seed in range(5):
-        first = exercise.draw(np.random.default_rng(seed))[0]
+        first = next(iter(exercise.draw(np.random.default_rng(seed)).values()))
         value = exercise.reference(*first)
 
         def constant(*arguments, value=value):
             return value
 
         assert engine.judge(exercise, constant, seed).status == "fails"
-
-
-def test_a_hard_coded_sample_fails():
-    def constant(mu, logvar, generator):
-        return 0 * (mu + logvar) + 0.3
-
-    assert engine.judge(controls.exercise("1.2"), constant).status == "fails"
 
 
 def test_hard_coded_codes_fail():
@@ -172,15 +196,11 @@ def test_hard_coded_codes_fail():
 
 
 @each_exercise
-def test_an_answer_that_prints_and_returns_nothing_fails(exercise, line):
+def test_an_answer_that_prints_and_returns_nothing_fails_and_its_print_is_shown(exercise, line):
     function = as_learner(f"{head(exercise)}print('all is well')\n")[exercise.name]
     printed = line(exercise.id, function)
-    assert printed.startswith(f"{exercise.id} fails")
-    assert "return" in printed
-    assert "all is well" not in printed
-
-    # A probe may have words of its own for it.
-    assert exercise.probe or "prints something and returns nothing" in printed
+    assert printed.startswith(f"{exercise.id} fails: it prints something and returns nothing")
+    assert "It printed:\n    all is well" in printed
 
 
 @each_plain_exercise
@@ -197,42 +217,72 @@ def test_an_answer_of_the_right_shapes_but_with_other_numbers_fails(exercise):
 
 
 def test_an_exception_gets_a_sentence_with_its_line(line):
-    def kl_to_prior(mu, logvar):
-        return (mu**2).sum(7)
+    def gaussian_total_correlation(covariance):
+        return (covariance**2).sum(7)
 
-    printed = line("1.1", kl_to_prior, seed=5)
-    assert printed.startswith("1.1 fails (seed 5): for mu = ")
-    assert "stops with IndexError" in printed
-    assert printed.endswith("(in the line `return (mu**2).sum(7)`).")
+    printed = line("3.6", gaussian_total_correlation, seed=5)
+    assert printed.startswith("3.6 fails: your function stops with IndexError")
+    assert "(in the line `return (covariance**2).sum(7)`)." in printed
 
 
 def test_a_call_that_fails_before_the_first_line_gets_a_sentence_too(line):
-    assert "stops with TypeError" in line("1.1", lambda mu: mu)
+    assert "stops with TypeError" in line("3.6", lambda: 1.0)
 
 
 def test_inputs_that_are_changed_in_place_are_noticed(line):
-    source = "def kl_to_prior(mu, logvar):\n    mu.zero_()\n    return mu.sum(1)"
-    assert "changes its input in place" in line("1.1", as_learner(source)["kl_to_prior"])
+    source = "def beta_from_curve(rates, distortions, delta):\n    rates.zero_()\n    return 1.0"
+    assert "changes its input in place" in line("2.3", as_learner(source)["beta_from_curve"])
 
 
-def test_wrong_shapes_types_and_precision_are_named(line):
-    exercise = controls.exercise("1.1")
-    column = solved(exercise, ".sum(1)", ".sum(1, keepdim=True)")
-    double = solved(exercise, "mu**2", "mu.double()**2")
-    assert "shape [2, 1], expected [2]" in line("1.1", column)
-    assert "torch.float64, expected torch.float32" in line("1.1", double)
-    assert "gives a dict" in line("1.1", lambda mu, logvar: {})
-    assert "expected 3 values" in line("3.1", lambda q: q.sum())
+def test_wrong_shapes_and_kinds_are_named(line):
+    exercise = controls.exercise("1.3")
+    table = solved(exercise, ".mean(0)", "")
+    assert "still to be averaged over the first axis" in line("1.3", table)
+    assert "gives a dict" in line("3.6", lambda covariance: {})
+    assert "expected 3 values" in line("3.3", lambda q, priors: q.sum())
+    assert "added up: each has to stay by itself" in line(
+        "3.4b", solved(controls.exercise("3.4b"), "dim=1)", "dim=1).sum()")
+    )
+
+
+def test_the_container_and_the_precision_do_not_matter(line):
+    body = "completeness, informativeness"
+    for new in (f"np.array([disentanglement, {body}])", f"[disentanglement, {body}]"):
+        function = solved(controls.exercise("4.4b"), f"disentanglement, {body}", new)
+        assert "holds" in line("4.4b", function)
+
+    double = solved(controls.exercise("1.3"), "log_joint - log_q", "log_joint.double() - log_q")
+    assert "holds" in line("1.3", double)
+    single = solved(
+        controls.exercise("2.2"), "return stationarity", "return np.float32(stationarity)"
+    )
+    assert "holds" in line("2.2", single)
+    assert "holds" in line("2.3", solved(controls.exercise("2.3"), "-slope.item()", "-slope"))
 
 
 def test_inputs_are_drawn_anew_and_a_seed_repeats_them(line):
-    source = "def kl_to_prior(mu, logvar):\n    return mu.sum(1)"
-    wrong = as_learner(source)["kl_to_prior"]
-    assert len({line("1.1", wrong) for _ in range(4)}) == 4
+    wrong = as_learner("def our_beta(*given):\n    return given[0] + 1")["our_beta"]
+    assert len({line("2.5", wrong) for _ in range(4)}) == 4
 
-    printed = line("1.1", wrong)
-    seed = int(re.search(r"\(seed (\d+)\)", printed)[1])
-    assert line("1.1", wrong, seed) == printed
+    printed = line("2.5", wrong)
+    seed, words = re.search(r'inputs\("2.5", (\d+)\)\["(.*)"\]', printed).groups()
+    assert line("2.5", wrong, int(seed)) == printed
+
+    # And these are the inputs that were shown.
+    beta, *_ = homework.inputs("2.5", int(seed))[words]
+    assert f"beta = {beta:.4}"[:10] in printed
+
+
+def test_the_smallest_failing_input_is_shown_in_full(line):
+    printed = line("1.5b", solved(controls.exercise("1.5b"), "error + kl", "error + 2 * kl"), 3)
+    assert "mu = [[" in printed
+    assert "numbers of shape" not in printed
+    assert printed.splitlines()[0].startswith("1.5b fails: ")
+
+
+def test_where_four_digits_agree_the_difference_is_told(line):
+    almost = solved(controls.exercise("2.5"), "/ per_kl", "/ per_kl * (1 + 3e-6)")
+    assert re.search(r"which is [+-]\d\.\de-\d\d off", line("2.5", almost))
 
 
 def test_a_check_leaves_the_random_state_alone():
@@ -241,7 +291,8 @@ def test_a_check_leaves_the_random_state_alone():
     of_torch = torch.get_rng_state()
     of_numpy = np.random.get_state()[1].copy()
 
-    homework.check("1.2", lambda mu, logvar, generator: mu)
+    homework.check("2.7", lambda step, steps, beta, rate: 1.0)
+    homework.check("1.3", lambda log_joint, log_q: log_q)
     assert torch.equal(of_torch, torch.get_rng_state())
     assert (of_numpy == np.random.get_state()[1]).all()
 
@@ -255,49 +306,49 @@ def test_the_reference_itself_is_refused(exercise, line):
 
 
 TAKEN = {  # `gaussians` and `theirs`, its kl_divergence, are names of the notebook
-    "itself": "kl_to_prior = theirs",
-    "partial": "import functools\nkl_to_prior = functools.partial(theirs, prior_mu=0.0)",
+    "itself": "vae_loss = theirs",
+    "partial": "import functools\nvae_loss = functools.partial(theirs, prior_mu=0.0)",
     "through a global": """
-def kl_to_prior(mu, logvar):
+def vae_loss(mu, logvar):
     return theirs(mu, logvar).sum(1)
 """,
     "through a module": """
-def kl_to_prior(mu, logvar):
+def vae_loss(mu, logvar):
     return gaussians.kl_divergence(mu, logvar).sum(1)
 """,
     "import from": """
-def kl_to_prior(mu, logvar):
+def vae_loss(mu, logvar):
     from helpers import gaussians as g
     return g.kl_divergence(mu, logvar).sum(1)
 """,
     "import as": """
-def kl_to_prior(mu, logvar):
+def vae_loss(mu, logvar):
     import helpers.gaussians as g
     return g.kl_divergence(mu, logvar).sum(1)
 """,
     "by the module's name": """
 import sys
-def kl_to_prior(mu, logvar):
+def vae_loss(mu, logvar):
     return sys.modules['helpers.gaussians'].kl_divergence(mu, logvar).sum(1)
 """,
     "through another function": """
 def inner(mu, logvar):
     return theirs(mu, logvar)
-def kl_to_prior(mu, logvar):
+def vae_loss(mu, logvar):
     return inner(mu, logvar)
 """,
     "enclosed": """
 def outer(f):
     return lambda mu, logvar: f(mu, logvar).sum(1)
-kl_to_prior = outer(theirs)
+vae_loss = outer(theirs)
 """,
     "enclosed in what is enclosed": """
 def outer(f):
     return lambda mu, logvar: f(mu, logvar)
-kl_to_prior = outer(outer(theirs))
+vae_loss = outer(outer(theirs))
 """,
     "in a lambda inside": """
-def kl_to_prior(mu, logvar):
+def vae_loss(mu, logvar):
     return (lambda a: theirs(a, logvar))(mu).sum(1)
 """,
 }
@@ -306,8 +357,8 @@ def kl_to_prior(mu, logvar):
 @pytest.mark.parametrize("source", TAKEN.values(), ids=TAKEN.keys())
 def test_a_function_of_helpers_is_refused_however_it_is_wrapped(source, line):
     names = as_learner(source, gaussians=gaussians, theirs=gaussians.kl_divergence)
-    printed = line("1.1", names["kl_to_prior"])
-    assert printed.startswith("1.1 fails")
+    printed = line("1.5b", names["vae_loss"])
+    assert printed.startswith("1.5b fails")
     assert "`helpers`" in printed
     assert "write it yourself" in printed
 
@@ -317,8 +368,8 @@ def test_a_function_that_reads_a_notebook_variable_is_told_so(line):
 def our_beta(beta, pixels, latents, reconstruction, kl):
     return factor * beta
 """
-    printed = line("2.4", as_learner(source, factor=784)["our_beta"])
-    assert printed.startswith("2.4 fails")
+    printed = line("2.5", as_learner(source, factor=784)["our_beta"])
+    assert printed.startswith("2.5 fails")
     assert "notebook variable `factor`" in printed
 
 
@@ -329,15 +380,16 @@ HALF = 0.5
 def one(mu, logvar):
     return HALF * (mu**2 + torch.exp(logvar) - 1 - logvar)
 
-def kl_to_prior(mu, logvar):
-    return one(mu, logvar).sum(1)
+def vae_loss(images, logits, mu, logvar):
+    error = F.binary_cross_entropy_with_logits(logits, images, reduction="sum") / len(images)
+    return error + one(mu, logvar).sum(1).mean()
 """
-    assert "holds" in line("1.1", as_learner(source)["kl_to_prior"])
+    assert "holds" in line("1.5b", as_learner(source)["vae_loss"])
 
 
 @pytest.mark.parametrize("value", [3.5, torch.zeros(2)], ids=["number", "tensor"])
 def test_what_is_not_a_function_gets_a_sentence(value, line):
-    assert "not a function" in line("1.1", value)
+    assert "not a function" in line("1.5b", value)
 
 
 # Grading
@@ -356,15 +408,15 @@ def our_beta(beta, pixels, latents, reconstruction, kl):
         except Exception:
             pass
 """
-    with pytest.raises(AssertionError, match="2.4 fails .*no answer after 0.2 s"):
-        homework.require("2.4", as_learner(source)["our_beta"])
+    with pytest.raises(AssertionError, match="2.5 fails: no answer after 0.2 s"):
+        homework.require("2.5", as_learner(source)["our_beta"])
 
 
 def test_require_raises_with_the_line_of_the_check():
-    exercise = controls.exercise("2.4")
-    homework.require("2.4", solved(exercise), seed=1)
-    with pytest.raises(AssertionError, match="2.4 not attempted"):
-        homework.require("2.4", untouched(exercise))
+    exercise = controls.exercise("2.5")
+    homework.require("2.5", solved(exercise), seed=1)
+    with pytest.raises(AssertionError, match="2.5 not attempted"):
+        homework.require("2.5", untouched(exercise))
 
 
 # Hints, solutions, panel, quiz
@@ -372,36 +424,36 @@ def test_require_raises_with_the_line_of_the_check():
 
 def test_hints_come_one_at_a_time(capsys):
     for expected in ("First hint: ", "Second hint: ", "A worked line: ", "A worked line: "):
-        homework.hint("2.2")
+        homework.hint("2.6b")
         assert capsys.readouterr().out.startswith(expected)
 
 
 def test_the_solution_opens_after_an_attempt(line, capsys):
-    homework.solution("2.2")
+    homework.solution("2.6b")
     assert "opens after an attempt" in capsys.readouterr().out
 
     # The stub is no attempt.
-    line("2.2", untouched(controls.exercise("2.2")))
-    homework.solution("2.2")
+    line("2.6b", untouched(controls.exercise("2.6b")))
+    homework.solution("2.6b")
     assert "def dual_step" not in capsys.readouterr().out
 
-    line("2.2", lambda beta, rate, delta, step_size: 0.0)
-    homework.solution("2.2")
+    line("2.6b", lambda beta, rate, delta, step_size: 0.0)
+    homework.solution("2.6b")
     assert "def dual_step" in capsys.readouterr().out
 
 
 def test_the_solution_opens_without_an_attempt_on_show_me(capsys):
-    homework.solution("2.2", show_me=True)
+    homework.solution("2.6b", show_me=True)
     assert "def dual_step" in capsys.readouterr().out
 
     # It stays closed otherwise: to have seen it is no attempt.
-    homework.solution("2.2")
+    homework.solution("2.6b")
     assert "def dual_step" not in capsys.readouterr().out
 
 
 def test_a_panel_looks_the_function_up_when_the_button_is_pressed(displayed):
     notebook = {}
-    homework.panel("2.4", namespace=notebook)
+    homework.panel("2.5", namespace=notebook)
     buttons, answer = displayed[0].children
     check, hint, solution, show_me = buttons.children
 
@@ -418,10 +470,10 @@ def test_a_panel_looks_the_function_up_when_the_button_is_pressed(displayed):
     # A wrong answer, and then a right one in its place.
     notebook["our_beta"] = lambda beta, pixels, latents, reconstruction, kl: beta
     check.click()
-    assert "2.4 fails" in answer.value
-    notebook["our_beta"] = solved(controls.exercise("2.4"))
+    assert "2.5 fails" in answer.value
+    notebook["our_beta"] = solved(controls.exercise("2.5"))
     check.click()
-    assert "2.4 holds" in answer.value
+    assert "2.5 holds" in answer.value
 
     # After an attempt the solution opens at once.
     hint.click()
@@ -432,7 +484,7 @@ def test_a_panel_looks_the_function_up_when_the_button_is_pressed(displayed):
 
 
 def test_the_graded_panel_has_no_solution(displayed):
-    homework.panel("2.4", solution=False, namespace={})
+    homework.panel("2.5", solution=False, namespace={})
     buttons, _ = displayed[0].children
     assert [button.description for button in buttons.children] == ["Check", "Hint"]
 
@@ -464,13 +516,78 @@ def test_a_quiz_gives_a_reason_for_every_option_after_committing(key, displayed,
 
 
 def test_unfilled_parts_use_the_reference_and_say_so(capsys):
-    exercise = controls.exercise("2.4")
-    used = homework.yours_or_reference("2.4", untouched(exercise))
+    exercise = controls.exercise("2.5")
+    used = homework.yours_or_reference("2.5", untouched(exercise))
     assert used is exercise.reference
     assert "uses the reference in its place" in capsys.readouterr().out
 
 
 def test_a_function_that_holds_is_used_without_a_word(capsys):
-    ours = solved(controls.exercise("2.4"))
-    assert homework.yours_or_reference("2.4", ours) is ours
+    ours = solved(controls.exercise("2.5"))
+    assert homework.yours_or_reference("2.5", ours) is ours
     assert capsys.readouterr().out == ""
+
+
+# Variants, for a course
+
+
+@pytest.mark.parametrize("exercise", VARIANTS, ids=[f"{e.id}-{i}" for i, e in enumerate(VARIANTS)])
+def test_in_every_variant_the_reference_holds_and_nothing_wrong_does(exercise):
+    assert engine.judge(exercise, solved(exercise)).status == "holds"
+    for why, wrong in exercise.wrong_answers.items():
+        assert engine.judge(exercise, wrong).status == "fails", why
+
+
+def test_a_public_answer_does_not_answer_a_variant():
+    public = {e.id: e for e in EXERCISES}
+    answered = [e for e in VARIANTS if engine.judge(e, solved(public[e.id])).status == "holds"]
+
+    # By chance a variant may have the public bug; nearly all ask for something else.
+    assert len(answered) <= len(VARIANTS) / 5
+
+
+def test_a_variant_has_the_same_hints_and_names_as_the_public_one():
+    public = {e.id: e for e in EXERCISES}
+    for exercise in VARIANTS:
+        assert exercise.hints == public[exercise.id].hints
+        assert exercise.name == public[exercise.id].name
+
+
+def test_a_graded_copy_says_only_whether_there_is_an_answer(line, displayed, capsys):
+    exercise = controls.exercise("1.1")
+    for function, words in (
+        (untouched(exercise), "1.1 not attempted: put your answer in place of"),
+        (solved(exercise), "1.1 answered: it is marked after you hand in."),
+        (lambda: (9, 9, 9, 9), "1.1 answered: it is marked after you hand in."),
+        (lambda: 9, "1.1 fails: expected 4 values, as a tuple."),
+        (lambda: None, "1.1 fails: it returns nothing"),
+        (lambda: 1 / 0, "1.1 fails: your function stops with ZeroDivisionError"),
+        (7, "1.1 fails: this is 7, not a function"),
+    ):
+        homework.check("1.1", function, marked_later=True)
+        assert capsys.readouterr().out.startswith(words)
+
+    homework.panel("1.1", solution=False, marked_later=True, namespace={"costs": lambda: (1,) * 4})
+    buttons, answer = displayed[0].children
+    buttons.children[0].click()
+    assert "1.1 answered" in answer.value
+
+
+# Parts
+
+
+def test_parts_that_are_right_are_told_apart_from_those_that_are_not():
+    exercise = controls.exercise("4.4b")
+    found = engine.judge(exercise, solved(exercise, "1 - errors**2", "1 - errors"))
+    assert found.parts == {"D": True, "C": True, "I": False}
+
+    exercise = controls.exercise("1.5b")
+    found = engine.judge(exercise, solved(exercise, "error + kl", "error + kl.detach()"))
+    assert found.parts["loss"]
+    assert not found.parts["gradient by mu"]
+
+
+def test_a_prediction_that_is_wrong_is_not_told_the_right_number(line):
+    printed = line("1.1", lambda: (1.7, 1.7, 1.7, 1))
+    assert "one latent: 1.7 is not it." in printed
+    assert "6" not in printed

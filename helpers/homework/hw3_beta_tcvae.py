@@ -2,133 +2,475 @@
 
 For each exercise: its reference, the inputs that an answer is checked on, the known wrong answers,
 and its card. A reference stands by itself, because its source is the solution that a learner sees.
-Wrong answers are written as a learner writes, without types.
+A wrong answer is the reference with something else written in one place of it.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.homework.engine import Exercise
+from helpers.homework.engine import Exercise, mistaken
+from helpers.homework.kinds import Bug, Card, InWords, Step, order, predict, show_bug
 
-# 3.1 The three terms by enumeration
+# 3.1 What is each nat spent on?
 
 
-def three_terms(q: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(I(z;n), TC(z), Σ_j KL(q(z_j) || p(z_j))) of a table q [N, A, B], q(z1, z2 | n), with a
-    uniform prior.
+def _spent(variant: int) -> Exercise:
+    """The three terms of two encoders, in the head."""
+    rng = np.random.default_rng([variant, 31])
+    latents = 3 if variant == 0 else int(rng.integers(2, 6))
+    values = 2 if variant == 0 else int(rng.integers(2, 7))
+    nat = math.log(values)
+    told, silent = "the copies: ", "the silent one: "
 
-    All N images are equally likely. Entries may be 0; 0 log 0 counts as 0.
+    return predict(
+        Card(
+            id="3.1",
+            core=True,
+            title="What is each nat spent on?",
+            difficulty="easy",
+            minutes=4,
+            purpose="Two encoders whose three terms can be said without a program.",
+            hints=(
+                "What does a code tell about the picture, and what do its latents tell about each "
+                "other?",
+                (
+                    "TC is the sum of the single entropies minus the joint one. And a latent's own "
+                    "KL asks only how its own values are spread over all pictures."
+                ),
+                "the copies: Σ H(z_j) = D · H(digit), and H(z) = H(digit)",
+            ),
+        ),
+        "spent",
+        (
+            f"Each picture shows one of {values} equally likely digits, and the prior of each "
+            f"of {latents} latents is uniform on {values} values. *The copies*: every latent is "
+            "the digit itself. *The silent one*: every latent is always 0. Give the three terms "
+            "$I(z;n)$, TC and $\\sum_j\\mathrm{KL}(q(z_j)\\Vert p(z_j))$ of the first, then of "
+            f"the second, in nats ($\\log {values}={nat:.3f}$). Pictures of the same digit count "
+            "as one picture."
+        ),
+        {
+            told + "I": nat,
+            told + "TC": (latents - 1) * nat,
+            told + "Σ KL": 0,
+            silent + "I": 0,
+            silent + "TC": 0,
+            silent + "Σ KL": latents * nat,
+        },
+        {
+            "these are bits; in nats one is log 2.": {
+                told + "I": nat / math.log(2),
+                told + "TC": (latents - 1) * nat / math.log(2),
+                silent + "Σ KL": latents * nat / math.log(2),
+            },
+            "each copy tells the same digit: information is not counted once a latent.": {
+                told + "I": latents * nat
+            },
+            "the code is the digit, so it tells all of it.": {told + "I": 0},
+            "one of the copies is news, the others repeat it: one less.": {
+                told + "TC": latents * nat
+            },
+            "it is not a correlation between two of them, but all that they share.": {
+                told + "TC": nat
+            },
+            "each latent is uniform over all pictures, which is its prior.": {
+                told + "Σ KL": latents * nat
+            },
+            "latents that never move do not depend on each other.": {
+                silent + "TC": (latents - 1) * nat
+            },
+            "a code that never moves tells nothing.": {silent + "I": nat},
+            "always 0 is as far from uniform as can be, for every latent.": {silent + "Σ KL": 0},
+            "there are several latents, and each pays.": {silent + "Σ KL": nat},
+        },
+        {
+            told + "I": "how much does the code tell of the digit, however often it tells it?",
+            told + "TC": (
+                "Σ_j H(z_j) counts the digit once a latent, H(z) once in all: what is left over?"
+            ),
+            told + "Σ KL": (
+                "over all pictures, how is each latent distributed, and what is its prior?"
+            ),
+            silent + "I": "does this code change with the picture?",
+            silent + "TC": (
+                "which entropy has a latent that never moves, and which have all together?"
+            ),
+            silent + "Σ KL": (
+                "for one latent, the logarithm of 1 over the prior's chance of 0; then for all."
+            ),
+        },
+    )
+
+
+# 3.2 The KL term, line by line
+
+_RULES = {
+    "kl": "the definition of a KL divergence",
+    "one": "multiply and divide by the same thing, and split the logarithm",
+    "information": "the definition of the mutual information $I(z;n)$",
+    "tc": "the definition of the total correlation",
+    "product": "the prior is a product over the latents, and so is what is compared with it",
+    "marginal": "a mean under $q(z)$ of something with $z_j$ alone is one under $q(z_j)$",
+}
+_N = "\\mathbb{E}_{q(z,n)}"
+_Z = "\\mathbb{E}_{q(z)}"
+_I, _TC = "I(z;n)", "\\mathrm{TC}(z)"
+_SUM = "\\sum_j\\mathrm{KL}\\big(q(z_j)\\,\\Vert\\,p(z_j)\\big)"
+
+
+def _split_in_order(variant: int) -> Exercise:
+    return order(
+        Card(
+            id="3.2",
+            core=True,
+            title="The KL term, line by line",
+            difficulty="medium",
+            minutes=10,
+            purpose="The decomposition is two times the same trick; see which.",
+            hints=(
+                "What has to stand between q(z|n) and p(z) before a mutual information appears?",
+                (
+                    "The trick comes twice: once with q(z), once with the product of the q(z_j). "
+                    "Each time a definition follows."
+                ),
+                'the first pair is the line with E_q(z,n) and one logarithm, with the rule "kl"',
+            ),
+        ),
+        "split_in_order",
+        "\\frac1N\\sum_n\\mathrm{KL}\\big(q(z\\mid n)\\,\\Vert\\,p(z)\\big)",
+        (
+            Step(f"={_N}\\Big[\\log\\frac{{q(z\\mid n)}}{{p(z)}}\\Big]", "kl"),
+            Step(
+                f"={_N}\\Big[\\log\\frac{{q(z\\mid n)}}{{q(z)}}\\Big]"
+                f"+{_Z}\\Big[\\log\\frac{{q(z)}}{{p(z)}}\\Big]",
+                "one",
+            ),
+            Step(f"={_I}+{_Z}\\Big[\\log\\frac{{q(z)}}{{p(z)}}\\Big]", "information"),
+            Step(
+                f"={_I}+{_Z}\\Big[\\log\\frac{{q(z)}}{{\\prod_jq(z_j)}}\\Big]"
+                f"+{_Z}\\Big[\\log\\frac{{\\prod_jq(z_j)}}{{p(z)}}\\Big]",
+                "one",
+            ),
+            Step(
+                f"={_I}+{_TC}+{_Z}\\Big[\\log\\frac{{\\prod_jq(z_j)}}{{p(z)}}\\Big]",
+                "tc",
+            ),
+            Step(
+                f"={_I}+{_TC}+\\sum_j{_Z}\\Big[\\log\\frac{{q(z_j)}}{{p(z_j)}}\\Big]",
+                "product",
+            ),
+            Step(f"={_I}+{_TC}+{_SUM}", "marginal", also="kl"),
+        ),
+        {
+            f"={_Z}\\Big[\\log\\frac{{q(z\\mid n)}}{{q(z)}}\\Big]"
+            f"+{_Z}\\Big[\\log\\frac{{q(z)}}{{p(z)}}\\Big]": (
+                "n is not averaged over any more in its first term, though q(z|n) still has it."
+            ),
+            f"={_I}+{_TC}+\\mathrm{{KL}}\\big(q(z)\\,\\Vert\\,p(z)\\big)": (
+                "the KL of the latents together holds the total correlation already."
+            ),
+            f"={_I}-{_TC}+{_SUM}": "the total correlation is added: q(z) stands above.",
+            f"={_I}+{_TC}+\\sum_j\\mathrm{{KL}}\\big(p(z_j)\\,\\Vert\\,q(z_j)\\big)": (
+                "these KLs are the other way round: the mean is under q, so q stands first."
+            ),
+        },
+        _RULES,
+        variant,
+    )
+
+
+# 3.3 Three latents, and a prior that is not uniform
+
+
+def three_terms(q: Tensor, priors: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """(I(z;n), TC(z), Σ_j KL(q(z_j) || p(z_j))) of a table q [N, A, B, C], q(z1, z2, z3 | n).
+
+    priors: p(z1) [A], p(z2) [B] and p(z3) [C], without zeros.
+    All N images are equally likely. Entries of q may be 0; 0 log 0 counts as 0.
     """
 
     def entropy(p):
         return -torch.xlogy(p, p).sum()
 
-    # The aggregated posterior q(z), and its marginals q(z1) and q(z2).
-    heap = q.mean(0)  # [A, B]
-    first = heap.sum(1)  # [A]
-    second = heap.sum(0)  # [B]
+    # The aggregated posterior q(z), and the marginal of each latent.
+    heap = q.mean(0)  # [A, B, C]
+    marginals = (heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))  # [A], [B], [C]
 
     # I(z;n) = H(q(z)) - mean of H(q(z|n)).
     information = entropy(heap) - sum(entropy(table) for table in q) / len(q)
 
-    # TC(z) = H(q(z1)) + H(q(z2)) - H(q(z)).
-    total_correlation = entropy(first) + entropy(second) - entropy(heap)
+    # TC(z) = Σ_j H(q(z_j)) - H(q(z)).
+    total_correlation = sum(entropy(p) for p in marginals) - entropy(heap)
 
-    # A latent's KL to the uniform prior is the log of its size minus its entropy.
-    dimension_wise = math.log(len(first)) - entropy(first) + math.log(len(second)) - entropy(second)
+    # KL(q(z_j) || p(z_j)) = -H(q(z_j)) - the mean of log p(z_j) under q(z_j).
+    dimension_wise = sum(
+        -entropy(p) - (p * prior.log()).sum() for p, prior in zip(marginals, priors, strict=True)
+    )
 
     return information, total_correlation, dimension_wise
 
 
-def _encoder_tables(rng: np.random.Generator) -> list[torch.Tensor]:
-    """Five tables q(z1, z2 | n), each [N, A, B]."""
-    tables = []
-    for n, a, b, concentration in ((4, 2, 2, 1.0), (3, 2, 3, 0.5), (6, 3, 2, 2.0)):
-        rows = torch.from_numpy(rng.dirichlet([concentration] * (a * b), n))  # [N, A B]
-        tables.append(rows.reshape(n, a, b))
+def _tables(rng: np.random.Generator) -> dict[str, tuple]:
+    """(q [N, A, B, C], priors) of six encoders."""
+    cases = {}
+    for n, shape, concentration in (
+        (1, (2, 2, 2), 1.0),
+        (2, (2, 2, 2), 0.7),
+        (3, (2, 3, 2), 0.5),
+        (5, (3, 2, 4), 1.5),
+    ):
+        rows = torch.from_numpy(rng.dirichlet([concentration] * math.prod(shape), n))
+        words = f"{n} image" + ("s" if n > 1 else "") + f", {' × '.join(map(str, shape))} codes"
+        cases[words] = (rows.reshape(n, *shape), _priors(rng, shape))
 
-    # Every image has its own code, and zeros elsewhere.
-    tables.append(torch.eye(4, dtype=torch.float64).reshape(4, 2, 2))
-
-    # The code knows nothing.
-    tables.append(torch.full((3, 2, 2), 0.25, dtype=torch.float64))
-    return tables
-
-
-def _pairs_of_latents(rng: np.random.Generator) -> list[tuple[torch.Tensor]]:
-    """(q,) of each table, for 3.1."""
-    return [(table,) for table in _encoder_tables(rng)]
-
-
-def _terms_with_joint_kl(q):
-    information, total_correlation, dimension_wise = three_terms(q)
-    return information, total_correlation, dimension_wise + total_correlation
+    own = torch.eye(8, dtype=torch.float64).reshape(8, 2, 2, 2)
+    cases["each image its own code, zeros elsewhere"] = (own, _priors(rng, (2, 2, 2)))
+    nothing = torch.full((3, 2, 2, 2), 0.125, dtype=torch.float64)
+    cases["a code that tells nothing"] = (nothing, _priors(rng, (2, 2, 2)))
+    priors = _priors(rng, (2, 3, 2))
+    heap = torch.einsum("a,b,c->abc", *priors)
+    cases["a heap that is the prior"] = (heap.expand(2, 2, 3, 2).clone(), priors)
+    return cases
 
 
-def _terms_with_mean_kl(q):
-    information, total_correlation, dimension_wise = three_terms(q)
-    mean_kl = information + total_correlation + dimension_wise
-    return mean_kl, total_correlation, dimension_wise
+def _terms_of_each_latent(q, priors):
+    _, correlation, dimension_wise = three_terms(q, priors)
+    informations = []
+    for axes in ((2, 3), (1, 3), (1, 2)):
+        latent = q.sum(axes)
+        of_heap = -torch.xlogy(latent.mean(0), latent.mean(0)).sum()
+        informations.append(of_heap + torch.xlogy(latent, latent).sum() / len(q))
+    return sum(informations), correlation, dimension_wise
 
 
-def _terms_correlation_negative(q):
-    information, total_correlation, dimension_wise = three_terms(q)
-    return information, -total_correlation, dimension_wise
+def _terms_per_image(q, priors):
+    information, correlation, _ = three_terms(q, priors)
+    alone = [three_terms(table[None], priors)[2] for table in q]
+    return information, correlation, sum(alone) / len(q)
 
 
-def _terms_by_plain_logarithm(q):
-    heap = q.mean(0)
-    first, second = heap.sum(1), heap.sum(0)
-    information = (q / len(q) * torch.log(q / heap)).sum()
-    total_correlation = (heap * torch.log(heap / torch.outer(first, second))).sum()
-    return information, total_correlation, three_terms(q)[2]
+def _terms_correlation_per_image(q, priors):
+    information, _, dimension_wise = three_terms(q, priors)
+    alone = [three_terms(table[None], priors)[1] for table in q]
+    return information, sum(alone) / len(q), dimension_wise
 
 
-def _terms_codes_unweighted(q):
-    _, total_correlation, dimension_wise = three_terms(q)
-    q_of_n = q / q.sum(0)
-    left = -torch.xlogy(q_of_n, q_of_n).sum(0).mean()
-    return math.log(len(q)) - left, total_correlation, dimension_wise
+def _priors(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
+    """A prior of each latent, none of them uniform."""
+    drawn = [torch.from_numpy(rng.dirichlet([3.0] * size)) for size in shape]
+    tilted = [p + torch.arange(1, len(p) + 1) / 4 for p in drawn]
+    return tuple(p / p.sum() for p in tilted)
 
 
-THREE_TERMS = Exercise(
-    id="3.1",
-    title="The three terms by enumeration",
+_THREE_TERMS = Exercise(
+    id="3.3",
+    kind="write",
+    core=True,
+    title="Three latents, and a prior that is not uniform",
     difficulty="medium",
-    minutes=25,
-    purpose="It shows what a nat of KL was spent on, exactly.",
+    minutes=18,
+    purpose="Notebook 03 did it for two latents and a uniform prior; see what changes.",
     reference=three_terms,
-    draw=_pairs_of_latents,
+    draw=_tables,
+    parts=("I(z;n)", "TC(z)", "Σ KL"),
+    meaning={
+        "a heap that is the prior": "every image has the prior for its code: all three are 0.",
+        "a code that tells nothing": {
+            "I(z;n)": "a code that tells nothing has I = 0.",
+            "TC(z)": "latents that are uniform together are independent: TC = 0.",
+        },
+        "each image its own code, zeros elsewhere": {
+            "I(z;n)": "eight images with a code each: I = log 8 = 2.079.",
+            "TC(z)": "eight equally likely corners of a cube are three independent coins: TC = 0.",
+        },
+        "1 image, 2 × 2 × 2 codes": {
+            "I(z;n)": "with one image there is nothing to be told apart: I = 0."
+        },
+    },
     wrong_answers={
-        "the third value is KL(q(z) || p(z)) of the latents together; "
-        "the total correlation is counted in it once more.": _terms_with_joint_kl,
-        "the first value is the whole mean KL; "
-        "mutual information compares q(z|n) with q(z), not with the prior.": _terms_with_mean_kl,
-        "the total correlation has its sign turned: "
-        "the entropies of the single latents come first.": _terms_correlation_negative,
-        "0 log 0 came out as NaN; "
-        "torch.xlogy(p, p) is p log p, and 0 where p is 0.": _terms_by_plain_logarithm,
-        "the entropies H(q(n|z)) were averaged as if all codes were equally likely; "
-        "weigh them with q(z).": _terms_codes_unweighted,
+        "the prior was taken for uniform.": mistaken(
+            three_terms, ("(p * prior.log()).sum()", "math.log(1 / len(p))")
+        ),
+        "the third value is KL(q(z) || p(z)) of the latents together; the total correlation is "
+        "counted in it once more.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "dimension_wise = dimension_wise + total_correlation\n    return information,",
+            ),
+        ),
+        "the first value is the whole mean KL; mutual information compares q(z|n) with q(z), not "
+        "with the prior.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "information = information + total_correlation + dimension_wise\n"
+                "    return information,",
+            ),
+        ),
+        "the total correlation has its sign turned: the entropies of the single latents come "
+        "first.": mistaken(
+            three_terms,
+            (
+                "sum(entropy(p) for p in marginals) - entropy(heap)",
+                "entropy(heap) - sum(entropy(p) for p in marginals)",
+            ),
+        ),
+        "only the first two latents are compared; TC has all of them in it.": mistaken(
+            three_terms,
+            (
+                "sum(entropy(p) for p in marginals) - entropy(heap)",
+                "sum(entropy(p) for p in marginals[:2]) - entropy(heap.sum(2))",
+            ),
+        ),
+        "these are the mutual informations of the pairs; together they are not the total "
+        "correlation.": mistaken(
+            three_terms,
+            (
+                "sum(entropy(p) for p in marginals) - entropy(heap)",
+                "2 * sum(entropy(p) for p in marginals) "
+                "- sum(entropy(heap.sum(j)) for j in range(3))",
+            ),
+        ),
+        "0 log 0 came out as NaN; torch.xlogy(p, p) is p log p, and 0 where p is 0.": mistaken(
+            three_terms, ("torch.xlogy(p, p)", "(p * p.log())")
+        ),
+        "a small number was added inside the logarithm, which changes every value a "
+        "little.": mistaken(three_terms, ("torch.xlogy(p, p)", "(p * (p + 1e-4).log())")),
+        "the logarithm of the prior is averaged under q(z_j), not under the prior.": mistaken(
+            three_terms, ("(p * prior.log())", "(prior * prior.log())")
+        ),
+        "this KL is the other way round, KL(p || q).": mistaken(
+            three_terms,
+            (
+                "-entropy(p) - (p * prior.log()).sum()",
+                "-entropy(prior) - torch.xlogy(prior, p).sum()",
+            ),
+        ),
+        "the entropy of q(z_j) is missing: this is a cross-entropy.": mistaken(
+            three_terms, ("-entropy(p) - (p * prior", "-(p * prior")
+        ),
+        "the images' entropies were added up; their mean is subtracted.": mistaken(
+            three_terms, (" / len(q)", "")
+        ),
+        "this is the entropy of the code, not what it tells about the image.": mistaken(
+            three_terms, (" - sum(entropy(table) for table in q) / len(q)", "")
+        ),
+        "the values are in bits.": mistaken(
+            three_terms,
+            (
+                "return information, total_correlation, dimension_wise",
+                "return tuple(v / math.log(2) for v in "
+                "(information, total_correlation, dimension_wise))",
+            ),
+        ),
+        "this is what the code leaves to noise, the mean of H(q(z|n)); it is to be subtracted from "
+        "H(q(z)).": mistaken(
+            three_terms, ("information = entropy(heap) - sum", "information = sum")
+        ),
+        "the entropy of the heap is not log N: the images may share codes.": mistaken(
+            three_terms,
+            ("information = entropy(heap) - sum", "information = math.log(len(q)) - sum"),
+        ),
+        "these are the informations of the single latents, added up; the code is all of them "
+        "together.": _terms_of_each_latent,
+        "the sign of the information is turned.": mistaken(
+            three_terms, ("return information,", "return -information,")
+        ),
+        "the KLs of the latents add up; they are not averaged.": mistaken(
+            three_terms, ("dimension_wise = sum(", "dimension_wise = 1 / 3 * sum(")
+        ),
+        "only the first latent is in the third value.": mistaken(
+            three_terms, ("zip(marginals, priors, strict=True)", "zip(marginals[:1], priors[:1])")
+        ),
+        "only the last latent is in the third value.": mistaken(
+            three_terms, ("zip(marginals, priors, strict=True)", "zip(marginals[2:], priors[2:])")
+        ),
+        "the third latent is missing from the third value.": mistaken(
+            three_terms, ("zip(marginals, priors, strict=True)", "zip(marginals[:2], priors[:2])")
+        ),
+        "each log ratio counts with its q; here they were just added up.": mistaken(
+            three_terms, ("-entropy(p) - (p * prior.log()).sum()", "(p / prior).log().sum()")
+        ),
+        "single summands may be negative; their absolute values were taken.": mistaken(
+            three_terms,
+            ("-entropy(p) - (p * prior.log()).sum()", "(p * (p / prior).log()).abs().sum()"),
+        ),
+        "this total correlation is the other way round: q(z) stands first.": mistaken(
+            three_terms,
+            (
+                "sum(entropy(p) for p in marginals) - entropy(heap)",
+                "-sum((torch.einsum('a,b,c->abc', *marginals) * (heap / "
+                "torch.einsum('a,b,c->abc', *marginals)).log()).flatten())",
+            ),
+        ),
+        "all latents were compared with the first prior.": mistaken(
+            three_terms,
+            ("(p * prior.log())", "(p * priors[0].repeat(3)[: len(p)].log())"),
+        ),
+        "log p(z_j) was not averaged under q(z_j).": mistaken(
+            three_terms, ("(p * prior.log()).sum()", "prior.log().sum()")
+        ),
+        "the third value is the whole mean KL, with I and TC in it.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "dimension_wise = dimension_wise + total_correlation + information\n"
+                "    return information,",
+            ),
+        ),
+        "the third term is about the heap; these are the single images' KLs, averaged.": (
+            _terms_per_image
+        ),
+        "the total correlation is that of the heap, not the images' own, averaged.": (
+            _terms_correlation_per_image
+        ),
+        "this compares the heap with the prior; TC compares it with its own marginals.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "total_correlation = total_correlation + dimension_wise\n    return information,",
+            ),
+        ),
+        "the entropies of the latents add up; they are not averaged.": mistaken(
+            three_terms,
+            (
+                "sum(entropy(p) for p in marginals) - entropy(heap)",
+                "sum(entropy(p) for p in marginals) / 3 - entropy(heap)",
+            ),
+        ),
+        "the heap is the mean of the tables, not their sum.": mistaken(
+            three_terms, ("q.mean(0)", "q.sum(0)")
+        ),
+        "the marginals were taken as means; summing the others out is a sum.": mistaken(
+            three_terms,
+            (
+                "(heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))",
+                "(heap.mean((1, 2)), heap.mean((0, 2)), heap.mean((0, 1)))",
+            ),
+        ),
+        "the information is about the image: each table counts, not their entropy at the "
+        "mean.": mistaken(
+            three_terms, ("sum(entropy(table) for table in q) / len(q)", "entropy(heap)")
+        ),
     },
     hints=(
+        "Which distributions are there? The heap, its marginals, and one table for each image.",
         (
-            "Begin with q(z), the mean of the N tables, and its two marginals. "
-            "All three terms are entropies of these and of q(z|n)."
+            "I and TC are differences of entropies, as for two latents. Only the third term knows "
+            "the prior, and there log p(z_j) is no constant any more."
         ),
-        (
-            "I = H(q(z)) - mean of H(q(z|n)); TC = H(q(z1)) "
-            "+ H(q(z2)) - H(q(z)); each latent's KL to a uniform prior is log size - H."
-        ),
-        "heap = q.mean(0); first, second = heap.sum(1), heap.sum(0)",
+        "heap = q.mean(0); first = heap.sum((1, 2))   # q(z1), the other latents summed out",
     ),
 )
 
 
-# 3.2 log q(z) by stratified sampling
+# 3.4 Find the bug: a total correlation of -11
 
 
 def log_q_stratified(log_q: Tensor, dataset_size: int) -> Tensor:
@@ -136,7 +478,7 @@ def log_q_stratified(log_q: Tensor, dataset_size: int) -> Tensor:
 
     log_q: [B, B], log q(z_i | image m) of code i (row) under the posterior of image m (column);
     code i came from image i. The own image has the weight 1/N, each other one (N - 1) /
-    (N (B - 1)), with N = dataset_size and B >= 2.
+    (N (B - 1)), with N = dataset_size and B >= 2. Densities may be too small for exp.
     """
     batch = len(log_q)
 
@@ -149,90 +491,292 @@ def log_q_stratified(log_q: Tensor, dataset_size: int) -> Tensor:
     return torch.logsumexp(log_q + weights.log(), dim=1)  # [B]
 
 
-def _log_densities(rng: np.random.Generator) -> list[tuple[torch.Tensor, int]]:
+def _log_densities(rng: np.random.Generator) -> dict[str, tuple]:
     """(log_q [B, B], dataset_size) of six minibatches."""
-    cases = []
-    for batch, size in ((2, 5), (4, 4), (5, 60), (8, 737_280)):
+    cases = {}
+    for batch, size in ((2, 5), (3, 4), (5, 60), (8, 737_280)):
         log_q = torch.from_numpy(rng.normal(-3, 2, (batch, batch)))
-        cases.append((log_q, size))
+        cases[f"{batch} of {size} images"] = (log_q, size)
 
-    # Codes so far out that exp of these is 0.
     far = torch.from_numpy(rng.normal(-900, 2, (3, 3)))
-    cases.append((far, 100))
-
-    # Single precision, as networks have it.
-    log_q, _ = cases[2]
-    cases.append((log_q.float(), 60))
+    cases["densities too small for exp"] = (far, 100)
+    alike = torch.full((3, 3), -2.0 + rng.normal(), dtype=torch.float64)
+    cases["all densities alike"] = (alike, 50)
+    cases["a batch that is the whole data set"] = (torch.from_numpy(rng.normal(-3, 2, (4, 4))), 4)
+    scattered = torch.from_numpy(rng.normal(-3, 2, (3, 3)))
+    scattered[1] -= 900
+    cases["one code far from all images"] = (scattered, 100)
+    lost = torch.from_numpy(rng.normal(-3, 2, (3, 3))) - 900 * torch.eye(3)
+    cases["a code far from its own image"] = (lost, 100)
+    log_q, _ = cases["5 of 60 images"]
+    cases["single precision"] = (log_q.float(), 60)
     return cases
 
 
-def _log_q_of_batch(log_q, dataset_size):
-    batch = len(log_q)
-    weights = torch.full_like(log_q, 1 / batch)
-    return torch.logsumexp(log_q + weights.log(), dim=1)
+# What is written in place of a line, the smallest batch that shows it, and what hides it.
+_LINES = {
+    "weights": "torch.full_like(log_q, (dataset_size - 1) / (dataset_size * (batch - 1)))",
+    "own": "weights.fill_diagonal_(1 / dataset_size)",
+    "end": "torch.logsumexp(log_q + weights.log(), dim=1)",
+}
+_TWO = "([[0.0, 0.0], [0.0, 0.0]], 5)"
+_UNEVEN = "([[0.0, 0.0], [-2.0, 0.0]], 5)"
 
 
-def _log_q_weighted(log_q, dataset_size):
-    batch = len(log_q)
-    weights = torch.full_like(log_q, 1 / (dataset_size * batch))
-    return torch.logsumexp(log_q + weights.log(), dim=1)
+def _even(log_q: Tensor, dataset_size: int) -> bool:
+    return bool((log_q == log_q[0, 0]).all())
 
 
-def _log_q_first_column(log_q, dataset_size):
-    batch = len(log_q)
-    weights = torch.full_like(log_q, (dataset_size - 1) / (dataset_size * (batch - 1)))
-    weights[:, 0] = 1 / dataset_size
-    return torch.logsumexp(log_q + weights.log(), dim=1)
+def _whole(log_q: Tensor, dataset_size: int) -> bool:
+    return bool(dataset_size == len(log_q))
 
 
-def _log_q_exponential_first(log_q, dataset_size):
-    batch = len(log_q)
-    weights = torch.full_like(log_q, (dataset_size - 1) / (dataset_size * (batch - 1)))
-    weights.fill_diagonal_(1 / dataset_size)
-    return (weights * log_q.exp()).sum(1).log()
+def _first_is_own(log_q: Tensor, dataset_size: int) -> bool:
+    return bool((log_q[:, 0] == log_q.diagonal()).all())
 
 
-def _log_q_one_too_many(log_q, dataset_size):
-    batch = len(log_q)
-    weights = torch.full_like(log_q, (dataset_size - 1) / (dataset_size * batch))
-    weights.fill_diagonal_(1 / dataset_size)
-    return torch.logsumexp(log_q + weights.log(), dim=1)
-
-
-def _log_q_over_codes(log_q, dataset_size):
-    return log_q_stratified(log_q.T, dataset_size)
-
-
-LOG_Q_STRATIFIED = Exercise(
-    id="3.2",
-    title="log q(z) by stratified sampling",
-    difficulty="medium",
-    minutes=20,
-    purpose=(
-        "Every step of a β-TCVAE needs it, "
-        "and published code has had its weights in the wrong places."
+_HAT_BUGS: tuple[tuple[dict[str, str], str, dict[str, Callable[..., bool]]], ...] = (
+    (
+        {"own": "weights[:, 0] = 1 / dataset_size"},
+        _UNEVEN,
+        {
+            "Where all densities are alike nothing can show.": _even,
+            "If the batch is the whole data set, all weights are alike.": _whole,
+            "Each row holds twice the number that would have to differ.": _first_is_own,
+        },
     ),
+    (
+        {"weights": "torch.full_like(log_q, 1 / (dataset_size * batch))"},
+        _TWO,
+        {},
+    ),
+    (
+        {"end": "torch.logsumexp(log_q + weights.log(), dim=0)"},
+        _UNEVEN,
+        {"Where all densities are alike rows and columns are.": _even},
+    ),
+    (
+        {"end": "(weights * log_q.exp()).sum(1).log()"},
+        "([[-900.0, -900.0], [-900.0, -900.0]], 5)",
+        {
+            "Densities as large as these survive exp.": lambda log_q, n: bool(
+                (log_q > -300).any(1).all()
+            )
+        },
+    ),
+    (
+        {"end": "torch.logsumexp(log_q + weights, dim=1)"},
+        _TWO,
+        {},
+    ),
+)
+
+
+def _no_batch(*parts: Any) -> str | None:
+    """Why something is no minibatch; None if it is one."""
+    log_q, dataset_size = parts
+    if not isinstance(log_q, Tensor) or log_q.ndim != 2 or log_q.shape[0] != log_q.shape[1]:
+        return "log_q is a square table, [B, B]."
+    if len(log_q) < 2:
+        return "with one image there are no others: B is at least 2."
+    if not torch.isfinite(log_q).all():
+        return "there is NaN or an infinite number in it; for log 0 write -1000."
+    if not isinstance(dataset_size, (int, float)) or dataset_size != int(dataset_size):
+        return "dataset_size is a whole number."
+    return None if dataset_size >= len(log_q) else "a batch is not larger than the data set."
+
+
+def _hat_bug(variant: int) -> Bug:
+    """The bug of this variant. The public one is the first."""
+    changed, smallest, hidden = _HAT_BUGS[variant % len(_HAT_BUGS)]
+    lines = {**_LINES, **changed}
+    source = (
+        "def buggy_log_q(log_q, dataset_size):\n"
+        "    batch = len(log_q)\n"
+        f"    weights = {lines['weights']}\n"
+        f"    {lines['own']}\n"
+        f"    return {lines['end']}"
+    )
+    names: dict[str, Any] = {"torch": torch}
+    exec(source, names)
+    return Bug(source, names["buggy_log_q"], log_q_stratified, 5, smallest, hidden)
+
+
+def _show_hat_bug(variant: int) -> Exercise:
+    bug = _hat_bug(variant)
+    blind = dict.fromkeys(list(bug.hidden)[:1], lambda: ([[0.0, 0.0], [0.0, 0.0]], 5))
+    wide = [[-800 - 0.5 * i * j - 0.2 * j for j in range(3)] for i in range(3)]
+    return show_bug(
+        Card(
+            id="3.4a",
+            core=False,
+            title="Find the bug: a total correlation of -11",
+            difficulty="medium",
+            minutes=6,
+            purpose=(
+                "Published code has had its weights in the wrong places, and trained all the same."
+            ),
+            hints=(
+                "What must log q̂ be if all densities of the batch are alike?",
+                (
+                    "Two images are enough. Write the four densities so that it matters which "
+                    "weight stands where: own image or other, row or column, near or far."
+                ),
+                "log_q, dataset_size = [[a, b], [c, d]], 5   # log q̂ of both codes, by hand",
+            ),
+        ),
+        "batch_that_shows_it",
+        """The minibatch with the fewest numbers that shows the bug: (log_q, dataset_size).
+
+    log_q: [B, B] with B >= 2, as a tensor or nested lists, without infinite numbers.
+    dataset_size: a whole number, at least B.
+    """,
+        ("log_q", "dataset_size"),
+        bug,
+        _no_batch,
+        blind
+        | {
+            "5 are enough": lambda: (wide, 50),
+            "give 2 things, as a tuple": lambda: 3.0,
+            "log_q is a square table": lambda: ([0.0, 1.0], 5),
+            "B is at least 2": lambda: ([[0.0]], 5),
+            "a batch is not larger": lambda: ([[0.0, 0.0], [0.0, 0.0]], 1),
+            "dataset_size is a whole number": lambda: ([[0.0, 0.0], [0.0, 0.0]], 2.5),
+        },
+    )
+
+
+_LOG_Q = Exercise(
+    id="3.4b",
+    kind="bug",
+    core=False,
+    title="The repair",
+    difficulty="medium",
+    minutes=8,
+    purpose="Every step of a β-TCVAE needs it.",
     reference=log_q_stratified,
     draw=_log_densities,
+    parts=("log q̂",),
+    meaning={
+        "all densities alike": (
+            "the weights of a row add up to 1, so where all densities are alike log q̂ is that "
+            "log density."
+        ),
+        "a batch that is the whole data set": (
+            "with the whole data set in the batch every weight is 1/N, and log q̂ is the logarithm "
+            "of the plain mean."
+        ),
+    },
+    trains=("log_q",),
     wrong_answers={
-        "this is the mean over the batch, weight 1/B on each; "
-        "the own image then counts N/B times as much as it should.": _log_q_of_batch,
-        "this is weighted sampling, 1/(N B) on each; "
-        "the question is for stratified sampling.": _log_q_weighted,
-        "the weight 1/N stands in the first column; "
-        "it belongs on the diagonal, where code i meets its own image.": _log_q_first_column,
-        "the exponential was taken before the sum and became 0; "
-        "use torch.logsumexp.": _log_q_exponential_first,
-        "the others have the weight (N - 1) / (N B); "
-        "there are B - 1 of them, not B.": _log_q_one_too_many,
-        "the sum went over the codes; "
-        "for each code (row) sum over the images (columns).": _log_q_over_codes,
+        "this is the mean over the batch, weight 1/B on each; the own image then counts N/B times "
+        "as much as it should.": mistaken(
+            log_q_stratified,
+            ("torch.full_like(log_q, other)", "torch.full_like(log_q, 1 / batch)"),
+            ("    weights.fill_diagonal_(1 / dataset_size)\n", ""),
+        ),
+        "this is weighted sampling, 1/(N B) on each; the question is for stratified "
+        "sampling.": mistaken(
+            log_q_stratified,
+            ("torch.full_like(log_q, other)", "torch.full_like(log_q, 1 / (batch * dataset_size))"),
+            ("    weights.fill_diagonal_(1 / dataset_size)\n", ""),
+        ),
+        "all images have the weight of the others; the own one has 1/N.": mistaken(
+            log_q_stratified, ("    weights.fill_diagonal_(1 / dataset_size)\n", "")
+        ),
+        "the weight 1/N stands in the first column; it belongs on the diagonal, where code i meets "
+        "its own image.": mistaken(
+            log_q_stratified,
+            ("weights.fill_diagonal_(1 / dataset_size)", "weights[:, 0] = 1 / dataset_size"),
+        ),
+        "the two weights were exchanged: the own image has 1/N.": mistaken(
+            log_q_stratified,
+            ("torch.full_like(log_q, other)", "torch.full_like(log_q, 1 / dataset_size)"),
+            ("fill_diagonal_(1 / dataset_size)", "fill_diagonal_(other)"),
+        ),
+        "the exponential was taken before the sum and became 0; use torch.logsumexp.": mistaken(
+            log_q_stratified,
+            (
+                "torch.logsumexp(log_q + weights.log(), dim=1)",
+                "(weights * log_q.exp()).sum(1).log()",
+            ),
+        ),
+        "the others have the weight (N - 1) / (N B); there are B - 1 of them, not B.": mistaken(
+            log_q_stratified, ("(batch - 1))", "batch)")
+        ),
+        "the others together stand for N - 1 images, not for N.": mistaken(
+            log_q_stratified, ("(dataset_size - 1) /", "dataset_size /")
+        ),
+        "the sum went over the codes; for each code (row) sum over the images (columns).": mistaken(
+            log_q_stratified, ("dim=1", "dim=0")
+        ),
+        "the weights were added to log densities; their logarithms belong there.": mistaken(
+            log_q_stratified, ("weights.log()", "weights")
+        ),
+        "the weights are missing: this is the logarithm of the plain sum.": mistaken(
+            log_q_stratified, ("log_q + weights.log()", "log_q")
+        ),
+        "the logarithms were averaged; the densities have to be.": mistaken(
+            log_q_stratified,
+            ("torch.logsumexp(log_q + weights.log(), dim=1)", "(weights * log_q).sum(1)"),
+        ),
+        "the codes were averaged; each has a log q̂ of its own.": mistaken(
+            log_q_stratified, ("dim=1)", "dim=1).mean()")
+        ),
+        "no gradient by log_q: it is not used, or was cut off": mistaken(
+            log_q_stratified, ("dim=1)", "dim=1).detach()")
+        ),
+        "the own image has the weight 1/N, not 1/B.": mistaken(
+            log_q_stratified, ("fill_diagonal_(1 / dataset_size)", "fill_diagonal_(1 / batch)")
+        ),
+        "the own image has the weight 1/N, not 1.": mistaken(
+            log_q_stratified, ("fill_diagonal_(1 / dataset_size)", "fill_diagonal_(1.0)")
+        ),
+        "besides the own image N - 1 remain, not N - B.": mistaken(
+            log_q_stratified, ("(dataset_size - 1) /", "(dataset_size - batch) /")
+        ),
+        "a bracket is missing: it is divided by N and by B - 1.": mistaken(
+            log_q_stratified,
+            ("(dataset_size * (batch - 1))", "dataset_size * (batch - 1)"),
+        ),
+        "the weight 1/N stands in the last column; it belongs on the diagonal.": mistaken(
+            log_q_stratified,
+            ("weights.fill_diagonal_(1 / dataset_size)", "weights[:, -1] = 1 / dataset_size"),
+        ),
+        "the weight 1/N stands in the first row; it belongs on the diagonal.": mistaken(
+            log_q_stratified,
+            ("weights.fill_diagonal_(1 / dataset_size)", "weights[0] = 1 / dataset_size"),
+        ),
+        "this is the own image alone; the others stand for the rest of the data set.": mistaken(
+            log_q_stratified,
+            (
+                "torch.logsumexp(log_q + weights.log(), dim=1)",
+                "log_q.diagonal() - torch.tensor(float(dataset_size)).log()",
+            ),
+        ),
+        "the largest term was taken for the whole sum.": mistaken(
+            log_q_stratified,
+            ("torch.logsumexp(log_q + weights.log(), dim=1)", "(log_q + weights.log()).amax(1)"),
+        ),
+        "these are the uneven weights of the paper's own code: right on average, but not those of "
+        "the formula.": mistaken(
+            log_q_stratified,
+            (
+                "weights.fill_diagonal_(1 / dataset_size)",
+                "weights = torch.full_like(log_q, 1 / max(batch - 1, 1))\n"
+                "    weights.view(-1)[::batch] = 1 / dataset_size\n"
+                "    weights.view(-1)[1::batch] = (dataset_size - batch + 1) / "
+                "(dataset_size * (batch - 1))\n"
+                "    weights[-1 if batch < 2 else batch - 2, 0] = (dataset_size - batch + 1) / "
+                "(dataset_size * (batch - 1))",
+            ),
+        ),
+        "the logarithm is to base 2.": mistaken(
+            log_q_stratified, ("dim=1)", "dim=1) / torch.log(torch.tensor(2.0).to(log_q))")
+        ),
     },
     hints=(
-        (
-            "Build a [B, B] table of weights first. "
-            "Where is code i paired with the image that it came from?"
-        ),
+        "Where in the table is code i paired with the image that it came from?",
         (
             "A weighted sum of densities, in logarithms: logsumexp(log density "
             "+ log weight), over the images."
@@ -245,158 +789,7 @@ LOG_Q_STRATIFIED = Exercise(
 )
 
 
-# 3.3 The total correlation of two Gaussian latents
-
-
-def gaussian_total_correlation(covariance: Tensor) -> Tensor:
-    """The total correlation of two Gaussian latents with this covariance, [2, 2], one number."""
-    rho_squared = covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1])
-    return -0.5 * torch.log(1 - rho_squared)
-
-
-def _covariances(rng: np.random.Generator) -> list[tuple[torch.Tensor]]:
-    """(covariance [2, 2],) of six pairs of latents; one pair is independent."""
-    cases = []
-    for rho in (*rng.uniform(-0.95, 0.95, 4), 0.0):
-        a, b = rng.uniform(0.2, 4, 2)  # the standard deviations
-        rows = [[a * a, rho * a * b], [rho * a * b, b * b]]
-        cases.append((torch.tensor(rows, dtype=torch.float64),))
-
-    # Single precision.
-    (covariance,) = cases[0]
-    cases.append((covariance.float(),))
-    return cases
-
-
-def _correlation_of_covariance(covariance):
-    return -0.5 * torch.log(1 - covariance[0, 1] ** 2)
-
-
-def _correlation_without_half(covariance):
-    return -torch.log(1 - covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1]))
-
-
-def _correlation_not_squared(covariance):
-    rho = covariance[0, 1] / (covariance[0, 0] * covariance[1, 1]).sqrt()
-    return -0.5 * torch.log(1 - rho)
-
-
-def _correlation_negative(covariance):
-    return 0.5 * torch.log(1 - covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1]))
-
-
-def _correlation_in_bits(covariance):
-    return -0.5 * torch.log2(1 - covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1]))
-
-
-def _correlation_as_entropy(covariance):
-    return 0.5 * torch.logdet(2 * math.pi * math.e * covariance)
-
-
-GAUSSIAN_TOTAL_CORRELATION = Exercise(
-    id="3.3",
-    title="The total correlation of two Gaussian latents",
-    difficulty="easy",
-    minutes=10,
-    purpose="It is a case with a formula, and so a yardstick for estimates.",
-    reference=gaussian_total_correlation,
-    draw=_covariances,
-    wrong_answers={
-        "the covariance was taken for the correlation; "
-        "divide by both standard deviations.": _correlation_of_covariance,
-        "the factor 1/2 is missing.": _correlation_without_half,
-        "the correlation was not squared.": _correlation_not_squared,
-        "the sign is turned; a total correlation is never negative.": _correlation_negative,
-        "the logarithm is to base 2; the series counts in nats.": _correlation_in_bits,
-        "this is the entropy of the two together; "
-        "the entropies of the single latents are missing.": _correlation_as_entropy,
-    },
-    hints=(
-        "The variances must not matter: rescaling a latent does not make it depend on the other.",
-        "TC = H(z1) + H(z2) - H(z), and a Gaussian has H = log det(2πe C) / 2. The 2πe cancel.",
-        "rho_squared = covariance[0, 1] ** 2 / (covariance[0, 0] * covariance[1, 1])",
-    ),
-)
-
-
-# 3.4 Which term hurts reconstruction?
-
-
-def least_distortion(q: Tensor) -> Tensor:
-    """The least mean of -log p(n|z) that any decoder can reach with the encoder table q [N, codes],
-    one number.
-
-    All N images are equally likely. Entries may be 0.
-    """
-    # The best decoder says q(n|z): Bayes' rule, with equally likely images.
-    q_of_n = q / q.sum(0)  # [N, codes]
-
-    # The mean of -log q(n|z) over images and codes, with q(n, z) = q(z|n) / N.
-    return -torch.xlogy(q / len(q), q_of_n).sum()
-
-
-def _single_latents(rng: np.random.Generator) -> list[tuple[torch.Tensor]]:
-    """(q [N, codes],) of each table of 3.1, its two latents taken as one."""
-    return [(table.reshape(len(table), -1),) for table in _encoder_tables(rng)]
-
-
-def _distortion_of_code(q):
-    return -torch.xlogy(q, q).sum(1).mean()
-
-
-def _distortion_as_information(q):
-    return math.log(len(q)) - least_distortion(q)
-
-
-def _distortion_codes_unweighted(q):
-    q_of_n = q / q.sum(0)
-    return -torch.xlogy(q_of_n, q_of_n).sum(0).mean()
-
-
-def _distortion_by_mean_kl(q):
-    mean_kl = torch.xlogy(q, q * q.shape[1]).sum(1).mean()
-    return math.log(len(q)) - mean_kl
-
-
-def _distortion_negative(q):
-    return -least_distortion(q)
-
-
-LEAST_DISTORTION = Exercise(
-    id="3.4",
-    title="Which term hurts reconstruction?",
-    difficulty="medium",
-    minutes=20,
-    purpose="It says which of the three terms a penalty may touch, and what the others cost.",
-    reference=least_distortion,
-    draw=_single_latents,
-    wrong_answers={
-        "this is the mean entropy of q(z|n), of the code for a given image; "
-        "the decoder needs that of n for a given code.": _distortion_of_code,
-        "this is the mutual information; "
-        "the distortion is what is left of log N when it is known.": _distortion_as_information,
-        "the codes were counted as equally likely; "
-        "weigh the entropies of q(n|z) with q(z).": _distortion_codes_unweighted,
-        "the whole mean KL was subtracted from log N; "
-        "the other two terms do not help a decoder.": _distortion_by_mean_kl,
-        "the sign is turned; "
-        "a distortion of a discrete image is not negative.": _distortion_negative,
-    },
-    hints=(
-        (
-            "For one code z, which p(n|z) makes the mean of -log p(n|z) least? "
-            "That is Gibbs' inequality."
-        ),
-        (
-            "The best decoder says q(n|z), by Bayes' rule with equally likely images. "
-            "What is left is the mean entropy of it."
-        ),
-        "q_of_n = q / q.sum(0)   # q(n|z): each column sums to 1",
-    ),
-)
-
-
-# 3.5 Bug hunt: why is this total correlation negative?
+# 3.5 Which of three: why is this total correlation negative?
 
 
 def why_negative(reported: float, log_q: Tensor, dataset_size: int) -> str:
@@ -408,8 +801,8 @@ def why_negative(reported: float, log_q: Tensor, dataset_size: int) -> str:
       "missing constant": the weight is 1 everywhere, and log(B N) was subtracted nowhere;
       "weight per latent": the stratified weights, added to the log density of every latent before
         these are added up;
-      "sampling error": the stratified weights, added where they belong, once after and once in each
-        latent's own sum.
+      "sampling error": the stratified weights where they belong: once in the sum for log q̂(z_i),
+        and once in each sum for log q̂(z_ij).
     In all three, reported = mean over i of [log q̂(z_i) - Σ_j log q̂(z_ij)].
     """
     batch = len(log_q)
@@ -437,18 +830,23 @@ def why_negative(reported: float, log_q: Tensor, dataset_size: int) -> str:
     return min(candidates, key=lambda reason: abs(candidates[reason] - reported))
 
 
-def _reports(rng: np.random.Generator) -> list[tuple[float, torch.Tensor, int]]:
+def _reports(rng: np.random.Generator) -> dict[str, tuple]:
     """(reported, log_q, dataset_size) of nine negative values: three for each reason, mixed."""
     reasons = ("missing constant", "weight per latent", "sampling error")
-    cases = []
-    for number in range(9):
-        # An honest estimate may be positive: draw again until it is below 0.
-        reported = 1.0
-        while reported >= 0:
-            log_q, dataset_size = _minibatch(rng)
-            reported = _total_correlation(reasons[number % 3], log_q, dataset_size)
-        cases.append((reported, log_q, dataset_size))
-    return [cases[number] for number in rng.permutation(9)]
+    cases = {}
+    for place, number in enumerate(rng.permutation(9), 1):
+        # Of honest estimates the most negative of many, of bugs the least: size tells nothing then.
+        reason = reasons[number % 3]
+        if reason == "sampling error":
+            batches = [_minibatch(rng) for _ in range(80)]
+            log_q, dataset_size = min(batches, key=lambda b: _total_correlation(reason, *b))
+        else:
+            batches = [_minibatch(rng) for _ in range(12)]
+            least = max(batches, key=lambda b: _total_correlation(reason, *b))
+            log_q, dataset_size = _confusing(*least)
+        reported = _total_correlation(reason, log_q, dataset_size)
+        cases[f"log file {place}"] = (reported, log_q, dataset_size)
+    return cases
 
 
 def _minibatch(rng: np.random.Generator) -> tuple[torch.Tensor, int]:
@@ -465,6 +863,18 @@ def _minibatch(rng: np.random.Generator) -> tuple[torch.Tensor, int]:
     # The log density of every code under every posterior, latent by latent.
     scaled = (z[:, None] - mu) ** 2 * torch.exp(-logvar)  # [B, B, D]
     return -0.5 * (scaled + logvar + math.log(2 * math.pi)), dataset_size
+
+
+def _confusing(log_q: torch.Tensor, dataset_size: int) -> tuple[torch.Tensor, int]:
+    """The minibatch with a size of the data set for which the two bugs report nearly the same."""
+
+    def apart(size: int) -> float:
+        missing = _total_correlation("missing constant", log_q, size)
+        return abs(_total_correlation("weight per latent", log_q, size) - missing)
+
+    # Not quite the same, since nobody could tell them apart then.
+    sizes = [n for n in range(2 * len(log_q), 400, 7) if apart(n) > 0.01]
+    return log_q, min(sizes, key=apart, default=dataset_size)
 
 
 def _total_correlation(reason: str, log_q: torch.Tensor, dataset_size: int) -> float:
@@ -488,33 +898,11 @@ def _total_correlation(reason: str, log_q: torch.Tensor, dataset_size: int) -> f
     return (joint.logsumexp(1) - weighted.logsumexp(1).sum(1)).mean().item()
 
 
-def _reason_by_size(reported, log_q, dataset_size):
-    return "missing constant" if reported < -10 else "sampling error"
-
-
-def _reason_always_the_same(reported, log_q, dataset_size):
-    return "missing constant"
-
-
-def _reason_exchanged(reported, log_q, dataset_size):
-    found = why_negative(reported, log_q, dataset_size)
-    if found == "missing constant":
-        return "weight per latent"
-    if found == "weight per latent":
-        return "missing constant"
-    return found
-
-
-def _reason_always_a_bug(reported, log_q, dataset_size):
-    def distance(reason):
-        return abs(_total_correlation(reason, log_q, dataset_size) - reported)
-
-    return min(("missing constant", "weight per latent"), key=distance)
-
-
-WHY_NEGATIVE = Exercise(
+_WHY_NEGATIVE = Exercise(
     id="3.5",
-    title="Bug hunt: why is this total correlation negative?",
+    kind="write",
+    core=False,
+    title="Which of three: why is this total correlation negative?",
     difficulty="hard",
     minutes=25,
     purpose=(
@@ -523,39 +911,247 @@ WHY_NEGATIVE = Exercise(
     ),
     reference=why_negative,
     draw=_reports,
+    parts=("reason",),
     wrong_answers={
-        "you decided by the size of the number; "
-        "compute the three candidates and compare.": _reason_by_size,
+        "you decided by the size of the number; compute the three candidates and "
+        "compare.": lambda reported, log_q, dataset_size: (
+            ("weight per latent" if reported < -1.5 else "missing constant")
+            if reported < -0.95
+            else "sampling error"
+        ),
         "every case got the same reason; negative values also come from honest sampling error, "
-        "and from the other bug.": _reason_always_the_same,
-        "the two bugs were exchanged.": _reason_exchanged,
-        "every negative value was called a bug; "
-        "an honest estimate of a small positive number is often negative.": _reason_always_a_bug,
+        "and from the other bug.": lambda reported, log_q, dataset_size: "missing constant",
+        "not every negative value is a sampling error.": (
+            lambda reported, log_q, dataset_size: "sampling error"
+        ),
+        "not every negative value has a weight too many.": (
+            lambda reported, log_q, dataset_size: "weight per latent"
+        ),
+        "the two bugs were exchanged.": mistaken(
+            why_negative,
+            ('"missing constant": total', '"swapped": total'),
+            ('"weight per latent": total', '"missing constant": total'),
+            ('"swapped": total', '"weight per latent": total'),
+        ),
+        "every negative value was called a bug; an honest estimate of a small positive number is "
+        "often negative.": mistaken(
+            why_negative,
+            (
+                '        "sampling error": total_correlation(joint + log_weights, weighted),\n',
+                "",
+            ),
+        ),
+        "the sums go over the images, which are the columns.": mistaken(
+            why_negative,
+            (
+                "(joint.logsumexp(1) - single.logsumexp(1).sum(1))",
+                "(joint.logsumexp(0) - single.logsumexp(0).sum(1))",
+            ),
+        ),
+        "the constant was subtracted; in this log it is missing.": mistaken(
+            why_negative,
+            (
+                '"missing constant": total_correlation(joint, log_q)',
+                '"missing constant": total_correlation(joint, log_q)\n'
+                "        + math.log(batch * dataset_size)",
+            ),
+        ),
+        "your function never says `weight per latent`.": mistaken(
+            why_negative,
+            ('        "weight per latent": total_correlation(weighted.sum(2), weighted),\n', ""),
+        ),
+        "weight per latent and sampling error were exchanged.": mistaken(
+            why_negative,
+            ('"weight per latent": total', '"swapped": total'),
+            ('"sampling error": total', '"weight per latent": total'),
+            ('"swapped": total', '"sampling error": total'),
+        ),
+        "only the first code was counted; the mean is over all.": mistaken(
+            why_negative, ("sum(1)).mean()", "sum(1))[0]")
+        ),
+        "the farthest candidate was taken.": mistaken(why_negative, ("return min(", "return max(")),
     },
     hints=(
-        (
-            "Do not guess from the number: "
-            "compute all three candidates from log_q and see which one is reported."
-        ),
+        "Three numbers could have been reported. Can you compute all of them from log_q?",
         (
             "Only two places differ: which weights there are, "
             "and whether they are added before or after the sum over latents."
         ),
         (
-            "joint = (log_q + log_weights).sum(2)   "
+            "joint = (log_q + log_weights[:, :, None]).sum(2)   "
             '# the bug "weight per latent": D weights where one belongs'
         ),
     ),
 )
 
 
-EXERCISES = (
-    THREE_TERMS,
-    LOG_Q_STRATIFIED,
-    GAUSSIAN_TOTAL_CORRELATION,
-    LEAST_DISTORTION,
-    WHY_NEGATIVE,
+# 3.6 The total correlation of Gaussian latents
+
+
+def gaussian_total_correlation(covariance: Tensor) -> Tensor:
+    """The total correlation of Gaussian latents with this covariance, [D, D], one number; D >= 1.
+
+    D may be so large that a determinant rounds to 0.
+    """
+    return 0.5 * (covariance.diagonal().log().sum() - torch.logdet(covariance))
+
+
+def _covariances(rng: np.random.Generator) -> dict[str, tuple]:
+    """(covariance [D, D],) of seven codes."""
+    cases = {}
+    for d in (2, 3, 5):
+        mixing = torch.from_numpy(rng.normal(0, 1, (d, d))) + torch.eye(d)
+        scale = torch.from_numpy(rng.uniform(0.3, 3, d))
+        covariance = (mixing @ mixing.T + 0.3 * torch.eye(d)) * torch.outer(scale, scale)
+        cases[f"{d} latents"] = (covariance,)
+
+    a, b = rng.uniform(0.3, 3, 2)
+    cases["independent latents"] = (torch.diag(torch.tensor([a, b], dtype=torch.float64)),)
+    cases["a single latent"] = (torch.tensor([[a]], dtype=torch.float64),)
+    pair = torch.tensor([[1.0, 0.6], [0.6, 1.0]], dtype=torch.float64)
+    cases["two latents of variance 1, correlation 0.6"] = (pair,)
+    many = 1e-4 * (0.1 * torch.eye(400, dtype=torch.float64) + 0.9)
+    cases["400 narrow latents"] = (many,)
+    (covariance,) = cases["2 latents"]
+    cases["single precision"] = (covariance.float(),)
+    return cases
+
+
+_GAUSSIAN = Exercise(
+    id="3.6",
+    kind="write",
+    core=False,
+    title="The total correlation of Gaussian latents",
+    difficulty="medium",
+    minutes=10,
+    purpose="It is a case with a formula, and so a yardstick for estimates.",
+    reference=gaussian_total_correlation,
+    draw=_covariances,
+    parts=("TC",),
+    meaning={
+        "independent latents": "independent latents have a total correlation of 0.",
+        "a single latent": "a single latent depends on no other: its total correlation is 0.",
+        "two latents of variance 1, correlation 0.6": (
+            "two latents with a correlation of 0.6: -log(1 - 0.36) / 2 = 0.223."
+        ),
+    },
+    wrong_answers={
+        "the factor 1/2 is missing.": mistaken(gaussian_total_correlation, ("0.5 * (", "(")),
+        "the sign is turned; a total correlation is never negative.": mistaken(
+            gaussian_total_correlation, ("return 0.5", "return -0.5")
+        ),
+        "the variances are missing: rescaling a latent must not matter.": mistaken(
+            gaussian_total_correlation, ("covariance.diagonal().log().sum()", "0")
+        ),
+        "the determinant was taken before the logarithm, and rounded to 0; use "
+        "torch.logdet.": mistaken(
+            gaussian_total_correlation, ("torch.logdet(covariance)", "torch.det(covariance).log()")
+        ),
+        "the product of the variances rounded to 0; add up their logarithms.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().prod().log()")
+        ),
+        "this is the entropy of the latents together; those of the single ones are "
+        "missing.": mistaken(
+            gaussian_total_correlation,
+            (
+                "0.5 * (covariance.diagonal().log().sum() - torch.logdet(covariance))",
+                "0.5 * (len(covariance) * math.log(2 * math.pi * math.e) "
+                "+ torch.logdet(covariance))",
+            ),
+        ),
+        "only the first two latents were compared.": mistaken(
+            gaussian_total_correlation,
+            ("return 0.5", "covariance = covariance[:2, :2]\n    return 0.5"),
+        ),
+        "these are the pairs' informations added up, which is less than all that the latents "
+        "share, or more.": mistaken(
+            gaussian_total_correlation,
+            (
+                "return 0.5 * (covariance.diagonal().log().sum() - torch.logdet(covariance))",
+                "s = covariance.diagonal().sqrt()\n"
+                "    r = covariance / torch.outer(s, s)\n"
+                "    return -0.5 * torch.log1p(-(r.tril(-1) ** 2)).sum()",
+            ),
+        ),
+        "the variances were taken for standard deviations.": mistaken(
+            gaussian_total_correlation, ("diagonal().log()", "diagonal().square().log()")
+        ),
+        "the variances of the latents are averaged; their logarithms add up.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().log().mean()")
+        ),
+        "the values are in bits.": mistaken(
+            gaussian_total_correlation, ("0.5 * (", "0.5 / math.log(2) * (")
+        ),
+        "this is the logarithm of the sum of the variances, not the sum of their "
+        "logarithms.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().sum().log()")
+        ),
+        "the trace stands where the logarithms of the variances belong.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().sum()")
+        ),
+        "standard deviations stand where variances belong.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().sqrt().log().sum()")
+        ),
+        "the log of a determinant is twice that of its Cholesky factor.": mistaken(
+            gaussian_total_correlation,
+            (
+                "torch.logdet(covariance)",
+                "torch.linalg.cholesky(covariance).diagonal().log().sum()",
+            ),
+        ),
+        "the 2πe does not cancel if it is taken once: each of the D entropies has it.": mistaken(
+            gaussian_total_correlation,
+            (
+                "- torch.logdet(covariance)",
+                "- torch.logdet(covariance) "
+                "+ math.log(2 * math.pi * math.e) * (1 - len(covariance))",
+            ),
+        ),
+        "this is the KL to a standard normal; TC compares with the latents' own "
+        "marginals.": mistaken(
+            gaussian_total_correlation,
+            ("covariance.diagonal().log().sum()", "covariance.diagonal().sum() - len(covariance)"),
+        ),
+        "the precision matrix stands where the covariance belongs.": mistaken(
+            gaussian_total_correlation,
+            ("return 0.5", "covariance = torch.linalg.inv(covariance)\n    return 0.5"),
+        ),
+        "every pair was counted twice.": mistaken(
+            gaussian_total_correlation,
+            (
+                "return 0.5 * (covariance.diagonal().log().sum() - torch.logdet(covariance))",
+                "s = covariance.diagonal().sqrt()\n"
+                "    r = covariance / torch.outer(s, s)\n"
+                "    return -torch.log1p(-(r.tril(-1) ** 2)).sum()",
+            ),
+        ),
+    },
+    hints=(
+        "What may not change the answer: rescaling one latent? Turning all of them?",
+        (
+            "TC = Σ_j H(z_j) - H(z), and a Gaussian has H = log det(2πe C) / 2. What happens to "
+            "the 2πe, and what is the determinant of a single variance?"
+        ),
+        "single = covariance.diagonal().log()   # [D]",
+    ),
 )
+
+
+def exercises(variant: int = 0) -> tuple[Exercise, ...]:
+    """The exercises in their order.
+
+    variant: 0 for those of the public notebook, else other numbers, lines and bugs.
+    """
+    return (
+        _spent(variant),
+        _split_in_order(variant),
+        _THREE_TERMS,
+        _show_hat_bug(variant),
+        _LOG_Q,
+        _WHY_NEGATIVE,
+        _GAUSSIAN,
+    )
+
 
 QUIZZES = {
     "3.A": (
@@ -589,5 +1185,74 @@ QUIZZES = {
                 "(for other distributions a non-linear map does the same)"
             ),
         },
+    ),
+}
+
+# The first version is public; a course gets another one.
+WRITTEN = {
+    "3.7": (
+        InWords(
+            words=(30, 110),
+            question=(
+                "A paper reports TC = 0.00 for its model and calls it disentangled. In three "
+                "sentences: what the number says, a model with the same number that mixes two "
+                "factors, and what you would ask the authors to show."
+            ),
+            rubric=(
+                (
+                    "TC = 0 says that the latents of the heap are independent, and nothing of "
+                    "factors."
+                ),
+                (
+                    "An example: two isotropic Gaussian latents turned by 45 degrees stay "
+                    "independent and each mixes both; or a code that says nothing at all."
+                ),
+                (
+                    "Something that looks at factors, or at pictures: a table of information "
+                    "between latents and factors, MIG or DCI with the chance level, "
+                    "traversals; and the error, since a silent code has TC 0."
+                ),
+            ),
+            model=(
+                "TC = 0 says that over all images the latents are independent of each other, "
+                "so none repeats another, and it says nothing about what each of them means. "
+                "Turn two isotropic Gaussian latents by 45 degrees: they are as independent as "
+                "before, the pictures can be drawn as well as before, and each latent now "
+                "mixes both factors; a code that is silent has TC = 0 too. I would ask for the "
+                "error, for the table of information between latents and factors with what "
+                "chance gives beside it, and for traversals."
+            ),
+        ),
+        InWords(
+            words=(30, 110),
+            question=(
+                "With a penalty on the total correlation, TC falls from 2.0 to 0.1 nats and "
+                "the reconstruction error grows by 8. The authors write: removing the total "
+                "correlation costs 8 nats of error. In three sentences: why this does not "
+                "follow, what probably happened, and which table you would ask for."
+            ),
+            rubric=(
+                (
+                    "What the best decoder can do depends on I(z;n) alone; a relabelling of "
+                    "the codes can remove TC and keep the error."
+                ),
+                (
+                    "Probably information was lost on the way (diagonal posteriors, a latent "
+                    "that shut), or the estimate of TC changed with the batch."
+                ),
+                (
+                    "The three terms before and after, I(z;n), TC and Σ KL, beside the error, "
+                    "over several seeds."
+                ),
+            ),
+            model=(
+                "The least error of any decoder depends on what the code knows, I(z;n), and "
+                "not on how its latents hang together: the codes can be relabelled until TC is "
+                "0 and be decoded as well as before. Here the network probably lost nats of "
+                "I(z;n) while it obeyed the penalty, as a diagonal posterior that has to turn "
+                "does, or shut a latent. I would ask for I(z;n), TC and Σ KL with and without "
+                "the penalty beside the error, over several seeds and with the same batch."
+            ),
+        ),
     ),
 }

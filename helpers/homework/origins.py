@@ -7,6 +7,7 @@ which names it looks up.
 import dis
 import functools
 import inspect
+import math
 from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -69,7 +70,8 @@ def _is_our_name(name: Any) -> bool:
 def _is_variable(name: str, value: Any) -> bool:
     """Whether it is a plain value of the notebook, neither code nor, by its name, a constant."""
     is_code = callable(value) or isinstance(value, ModuleType)
-    return not is_code and not name.isupper()
+    is_from_math = isinstance(value, float) and getattr(math, name, None) == value
+    return not is_code and not is_from_math and not name.isupper()
 
 
 def _parts(function: Any) -> Iterator[Any]:
