@@ -941,13 +941,6 @@ _WHY_NEGATIVE = Exercise(
                 "",
             ),
         ),
-        "the sums go over the images, which are the columns.": mistaken(
-            why_negative,
-            (
-                "(joint.logsumexp(1) - single.logsumexp(1).sum(1))",
-                "(joint.logsumexp(0) - single.logsumexp(0).sum(1))",
-            ),
-        ),
         "the constant was subtracted; in this log it is missing.": mistaken(
             why_negative,
             (
