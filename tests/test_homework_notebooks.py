@@ -14,6 +14,7 @@ import run_notebooks
 from helpers import homework
 from helpers.homework import controls, engine
 from helpers.tools import lecturer_copies
+from helpers.tools.cells import parsed
 from run_notebooks import code_cells
 
 NAMES = list(controls.HOMEWORKS)
@@ -69,6 +70,20 @@ def test_each_exercise_has_its_card_its_stub_its_check_and_its_panel(name):
         # What comes later works without an answer.
         use = f'yours_or_reference("{exercise.id}", {exercise.name}'
         assert any(use in source for source in sources) == (exercise.id in used_later(name))
+
+
+@each_homework
+def test_no_later_cell_takes_the_name_of_an_answer(name):
+    names = {exercise.name for exercise in homework.exercises(name)}
+    for cell in code_cells(lecturer_copies.committed(name)):
+        if lecturer_copies.defined_function(cell) not in names:
+            bound = {n.id for n in ast.walk(parsed(cell.source)) if is_bound(n)}
+            assert not bound & names
+
+
+def is_bound(node: ast.AST) -> bool:
+    """Whether a syntax node gives a name to something."""
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def used_later(name: str) -> set[str]:

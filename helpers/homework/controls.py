@@ -222,8 +222,9 @@ class _ExercisePanel(ipywidgets.VBox):
         buttons = [check, hint, reveal, self.show_me] if solution else [check, hint]
         super().__init__([ipywidgets.HBox(buttons), self.answer])
 
-    def _say(self, text: str) -> None:
-        self.show_me.layout.display = "none"
+    def _say(self, text: str, show_me: bool = False) -> None:
+        # The button first: whoever sees the answer finds it there.
+        self.show_me.layout.display = "" if show_me else "none"
         self.answer.value = _spoken(text)
 
     def _on_check(self, button: ipywidgets.Button) -> None:
@@ -242,9 +243,8 @@ class _ExercisePanel(ipywidgets.VBox):
         self._say(_next_hint(self.exercise.id))
 
     def _on_solution(self, button: ipywidgets.Button) -> None:
-        self._say(_solution(self.exercise.id))
-        if not _PROGRESS[self.exercise.id].attempted:
-            self.show_me.layout.display = ""
+        attempted = _PROGRESS[self.exercise.id].attempted
+        self._say(_solution(self.exercise.id), show_me=not attempted)
 
     def _on_show_me(self, button: ipywidgets.Button) -> None:
         self._say(_solution(self.exercise.id, show_me=True))
