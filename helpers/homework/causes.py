@@ -146,6 +146,8 @@ def _sizes(
         lengths = {words: axes[words][place] for words in got}
         if len(set(lengths.values())) < 2:
             continue
+
+        # Too small by this length, or too large.
         if all(np.allclose(got[w] * n, expected[w], near, near) for w, n in lengths.items()):
             yield (
                 "your values are the expected ones divided by the length of an axis: "

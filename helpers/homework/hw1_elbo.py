@@ -727,13 +727,19 @@ def _no_batch(*tables: Tensor) -> str | None:
     """Why something is no input of the loss; None if it is one."""
     if not all(isinstance(table, Tensor) for table in tables):
         return "all four are tables, not single numbers."
+
+    # The shapes, and that both pairs are about as many images.
     images, logits, mu, logvar = tables
     if images.ndim != 4 or images.shape != logits.shape:
         return (
             f"images and logits are [B, C, H, W], not {list(images.shape)}, {list(logits.shape)}."
         )
-    if mu.ndim != 2 or mu.shape != logvar.shape or len(mu) != len(images):
+    if mu.ndim != 2 or mu.shape != logvar.shape:
         return f"mu and logvar are [B, D], not {list(mu.shape)} and {list(logvar.shape)}."
+    if len(mu) != len(images):
+        return f"there are {len(images)} images and codes for {len(mu)}."
+
+    # The numbers in them.
     if not all(torch.isfinite(table).all() for table in tables):
         return "there is NaN or an infinite number in it."
     if not all(table.numel() for table in tables):
