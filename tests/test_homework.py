@@ -538,6 +538,68 @@ def test_in_every_variant_the_reference_holds_and_nothing_wrong_does(exercise):
         assert engine.judge(exercise, wrong).status == "fails", why
 
 
+def kl_of_latents(text):
+    """1.1, with the closed form of the package."""
+    images, mean, latents = map(
+        int, re.findall(r"every one of (\d+) .*mean (\d+) .*of (\d+)", text)[0]
+    )
+    mu = torch.full((images, latents), float(mean))
+    kl = gaussians.kl_divergence(mu, torch.zeros_like(mu))  # [images, latents]
+    spread = gaussians.kl_divergence(torch.zeros(2), torch.tensor([-1.0, 1.0]))
+    return kl[0, 0], kl[0].sum(), kl.sum(1).mean(), (-1, 1)[int(spread.argmax())]
+
+
+def prices_of_points(text):
+    """2.1, by going through the points."""
+    points = {int(r): int(e) for r, e in re.findall(r"\((\d+), (\d+)\)", text)}
+    prices = [float(beta) for beta in re.findall(r"at β = ([\d.]+)\*", text)]
+    best = [min(points, key=lambda rate, b=b: points[rate] + b * rate) for b in prices]
+    return points[2] - points[3], *best, 0
+
+
+def terms_by_table(text):
+    """3.1, by the terms of a table with every picture and every code."""
+    values, latents = map(int, re.findall(r"one of (\d+) .* each of (\d+) latents", text)[0])
+    found = []
+    for code in (lambda digit: (digit,) * latents, lambda digit: (0,) * latents):
+        q = np.zeros((values, *[values] * latents))
+        for digit in range(values):
+            q[(digit, *code(digit))] = 1
+        joint = q.mean(0)
+        marginals = [joint.sum(tuple(set(range(latents)) - {j})) for j in range(latents)]
+        entropy = lambda p: -xlogy(p, p).sum()  # noqa: E731
+        found += [
+            entropy(joint) - np.mean([entropy(row) for row in q]),
+            sum(map(entropy, marginals)) - entropy(joint),
+            sum(math.log(values) - entropy(m) for m in marginals),
+        ]
+    return found
+
+
+def gaps_of_table(text):
+    """4.1, with the largest two of each column."""
+    table = np.array(
+        [row.split(", ") for row in re.search(r"knows is (.*?)\. ", text)[1].split("; ")]
+    )
+    second, first = np.sort(table.astype(float), axis=0)[-2:]
+    return *(first - second), (first - second).mean(), 0, 1
+
+
+@pytest.mark.parametrize("variant", range(8))
+def test_a_predictions_numbers_are_those_of_its_text(variant):
+    routes = {
+        "1.1": kl_of_latents,
+        "2.1": prices_of_points,
+        "3.1": terms_by_table,
+        "4.1": gaps_of_table,
+    }
+    asked = [e for e in controls.exercises(variant=variant) if e.kind == "predict"]
+    assert [e.id for e in asked] == list(routes)
+    for exercise in asked:
+        again = [float(value) for value in routes[exercise.id](exercise.given)]
+        assert np.allclose(again, exercise.reference(), atol=1e-3), exercise.given
+
+
 def test_a_public_answer_does_not_answer_a_variant():
     public = {e.id: e for e in EXERCISES}
     answered = [e for e in VARIANTS if engine.judge(e, solved(public[e.id])).status == "holds"]

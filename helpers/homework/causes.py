@@ -87,6 +87,13 @@ def _seen(
             "something rounded or cut off?"
         )
 
+    for digits in range(5):
+        rounded = np.round(theirs, digits)
+        if not np.allclose(rounded, theirs, tolerance, tolerance) and np.allclose(
+            ours, rounded, tolerance, tolerance
+        ):
+            yield "your values are the expected ones, rounded: give all their digits."
+
     # Edge cases alone: the formula is right, and something was not thought of.
     wrong = [w for w in got if difference(got[w], expected[w], tolerance)]
     if not wrong:

@@ -14,6 +14,12 @@ FLOAT32_TOLERANCE = 2e-4
 # An input is printed in full up to this many numbers a table.
 IN_FULL = 64
 
+# How a sentence begins that is about a shape, which comes before any about values.
+OF_SHAPE = "it gives the shape"
+
+# Rounding, where it stands for 0.
+_DUST = 1e-12
+
 _NUMBERS = (torch.Tensor, np.ndarray, np.generic, int, float)
 
 
@@ -98,6 +104,8 @@ def in_words(value: Any) -> str:
     array = as_array(value)
     if array.size > IN_FULL:
         return f"numbers of shape {list(array.shape)}"
+    if np.abs(array).max(initial=0) > 1e3 * _DUST:
+        array = np.where(np.abs(array) < _DUST, 0.0, array)
 
     # numpy aligns its columns over several lines; here everything stands in one, without gaps.
     text = np.array2string(array, precision=4, separator=", ", suppress_small=False)
@@ -163,7 +171,7 @@ def _difference_of_numbers(got: Any, expected: Any, tolerance: float) -> str | N
     if not wanted.ndim and found.size == 1:
         found = found.reshape(())
     if found.shape != wanted.shape:
-        return f"it gives the shape {list(found.shape)}, expected {list(wanted.shape)}."
+        return f"{OF_SHAPE} {list(found.shape)}, expected {list(wanted.shape)}."
 
     # Asked this way round, NaN is wrong: no comparison with it is true.
     allowed = _precision(got, expected, tolerance) * (1 + np.abs(wanted))
@@ -173,7 +181,7 @@ def _difference_of_numbers(got: Any, expected: Any, tolerance: float) -> str | N
 
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     where = f"at {list(place)} " if place else ""
-    one, other = f"{found[place]:.5g}", f"{wanted[place]:.5g}"
+    one, other = (f"{0.0 if abs(v) < _DUST else v:.5g}" for v in (found[place], wanted[place]))
     if one != other:
         return f"{where}it gives {one}, expected {other}."
 

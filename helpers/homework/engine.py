@@ -24,6 +24,7 @@ import torch
 
 from helpers.homework.causes import likely_cause
 from helpers.homework.differences import (
+    OF_SHAPE,
     TOLERANCE,
     alike,
     difference,
@@ -428,9 +429,13 @@ def _cause(
         mistakes[why] = {words: run(exercise, function, case) for words, case in cases.items()}
 
     # Whoever makes a known mistake to its end, exceptions and all.
-    for why, made in mistakes.items():
-        if all(_alike(exercise, outcomes[words], made[words]) for words in cases):
-            return f"likely, {why}", None
+    made_to_the_end = [
+        why
+        for why, made in mistakes.items()
+        if all(_alike(exercise, outcomes[words], made[words]) for words in cases)
+    ]
+    if made_to_the_end:
+        return f"likely, {' Or: '.join(made_to_the_end[:3])}", None
 
     # An exception says where to look; the smallest input that raises it is shown.
     if any(outcome.error for outcome in outcomes.values()):
@@ -439,8 +444,7 @@ def _cause(
     # The right values in another order.
     lists = {words: _as_parts(exercise, outcomes[words].value) for words in cases}
     if _reordered(exercise, lists, wanted):
-        order = ", ".join(exercise.parts)
-        return f"these are the right values in another order; it is {order}.", None
+        return _reordered_in_words(exercise, lists, wanted), None
 
     # Else the first part that is wrong: a mistake explains it if it gives the same in all inputs.
     failing = next(n for n in range(len(exercise.compared)) if not _holds(exercise, n, *both))
@@ -468,7 +472,8 @@ def _cause(
         for words in got:
             meaning = exercise.meaning.get(words, "")
             sentence = meaning if isinstance(meaning, str) else meaning.get(name, "")
-            if sentence and _differs(exercise, got[words], expected[words]):
+            wrong = _differs(exercise, got[words], expected[words])
+            if sentence and wrong and not wrong.startswith(OF_SHAPE):
                 cause, example = sentence, words
                 break
     if cause and len(exercise.compared) > 1:
@@ -494,6 +499,25 @@ def _reordered(
         ):
             return True
     return False
+
+
+def _reordered_in_words(
+    exercise: Exercise, lists: Mapping[str, list[Any] | None], wanted: Mapping[str, Outcome]
+) -> str:
+    """What to say of right values in another order."""
+    order = ", ".join(exercise.parts)
+    sentence = f"these are the right values in another order; it is {order}."
+    if exercise.kind != "predict":
+        return sentence
+
+    # Of numbers somebody may have meant each where it stands: it is said which two changed places.
+    ((words, parts),) = lists.items()
+    right = _right(exercise, wanted[words])
+    pairs = zip(exercise.parts, parts or [], right, strict=True)
+    moved = [name for name, one, other in pairs if not alike(one, other, exercise.tolerance)]
+    if len(moved) == 2:
+        return f"{moved[0]}, and {moved[1]}: each has the value of the other."
+    return sentence
 
 
 def _alike_parts(exercise: Exercise, one: list[Any], other: list[Any]) -> bool:

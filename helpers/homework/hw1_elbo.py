@@ -464,6 +464,19 @@ _GAP = Exercise(
         "this is the KL the other way round, from the true posterior to q.": _gap_reversed,
         "the true posterior's covariance is not diagonal: "
         "its correlations were left out.": _gap_by_diagonal,
+        "the distance of the means needs all of the precision, not only its diagonal.": mistaken(
+            gap, ("away @ precision * away", "precision.diagonal() * away**2")
+        ),
+        "the log determinant is not the sum of the logarithms of the diagonal, unless the rest is "
+        "0.": mistaken(gap, ("torch.logdet(precision)", "precision.diagonal().log().sum()")),
+        "D was taken for 2; it is the number of latents.": mistaken(
+            gap,
+            ("latents = weights.shape[1]\n", "latents = weights.shape[1]\n    two = 2\n"),
+            ("distance - latents", "distance - two"),
+        ),
+        "logvar is log σ², and was taken for log σ.": mistaken(
+            gap, ("logvar.exp()", "(2 * logvar).exp()"), ("- logvar.sum(1)", "- 2 * logvar.sum(1)")
+        ),
         "the distance between the two means was left out.": mistaken(gap, (" + distance", "")),
         "the spread of q was left out.": mistaken(gap, ("spread + ", "")),
         "the noise variance was squared; it is s² already.": mistaken(
@@ -624,7 +637,7 @@ def _pictures(rng: np.random.Generator) -> dict[str, tuple]:
     extreme = (two, 400 * (1 - 2 * two), 9 * one, 12 * one)
     cases["very large numbers"] = extreme
     cases["very large numbers, single precision"] = tuple(part.float() for part in extreme)
-    cases["a very narrow code"] = (two, 1 - two, one, -25 * one)
+    cases["a very narrow code"] = (two, 2 - 3 * two, one, -25 * one)
 
     # A decoder that is sure, and wrong about one pixel: its probability rounds to 1.
     images = torch.tensor([0.0, 1.0], dtype=torch.float64).reshape(1, 1, 1, 2)

@@ -81,6 +81,15 @@ def _prices(variant: int) -> Exercise:
             "positions are counted from 0 here; give the rate itself.": {
                 f"at β = {savings[0] + 1}": 0,
             },
+            "this is the saving over both steps; the third nat alone is asked for.": {
+                "between 2 and 3 nats": savings[0] + savings[1]
+            },
+            "the fraction stands upside down: error that is saved, over nats that are paid.": {
+                "between 2 and 3 nats": 1 / savings[1]
+            },
+            "this is the mean of all savings; only those of the third nat count.": {
+                "between 2 and 3 nats": sum(savings) / 3
+            },
             "the slope is negative, and β is minus the slope.": {
                 "between 2 and 3 nats": -savings[1]
             },
@@ -96,16 +105,18 @@ def _prices(variant: int) -> Exercise:
             "more nats are used than pay: the last one saves less than it costs.": {
                 f"at β = {price:g}": 4
             },
-            "one nat more would still save more than it costs.": {f"at β = {price:g}": 2},
+            "is this the position, counted from 0? Or: one nat more would still save more than "
+            "it costs.": {f"at β = {price:g}": 2},
             "even the first of these nats saves less than this price.": {
                 f"at β = {savings[0] + 1}": 2
             },
             "the most accurate point was taken; here nats have to be paid.": {
                 f"at β = {savings[0] + 1}": 4
             },
-            "a VAE pays 1; but this budget is not used up, so it has no price.": {
-                "a budget of 9 nats": 1
-            },
+            "a VAE pays 1, but here nothing is trained; and this budget is not used up, so it has "
+            "no price.": {"a budget of 9 nats": 1},
+            "the last nat saved this much, but the next one saves nothing, and the budget is not "
+            "used up.": {"a budget of 9 nats": savings[2]},
         },
         {
             "between 2 and 3 nats": "how much error does the third nat save?",
@@ -739,7 +750,8 @@ def _settings(rng: np.random.Generator) -> dict[str, tuple]:
         for kl in ("mean", "sum"):
             beta = float(rng.uniform(0.5, 8))
             pixels = int(rng.choice([64, 784, 1024, 4096]))
-            latents = int(rng.integers(3, 33))
+            # A number that does not divide the pixels, so that `//` is not `/`.
+            latents = int(rng.choice([3, 5, 6, 10, 12, 20, 24]))
             words = f"{reconstruction} over pixels, {kl} over latents"
             cases[words] = (beta, pixels, latents, reconstruction, kl)
     cases["β = 0"] = (0.0, 784, 5, "mean", "mean")
@@ -768,6 +780,9 @@ _OUR_BETA = Exercise(
         ),
     },
     wrong_answers={
+        "`//` cuts the quotient to a whole number.": mistaken(
+            our_beta, ("beta * per_error / per_kl", "beta * (per_error // per_kl)")
+        ),
         "the two factors were exchanged: a mean over pixels makes the error small, and so the KL "
         "strong.": mistaken(our_beta, ("* per_error / per_kl", "* per_kl / per_error")),
         "only the pixels were counted; a mean over the latents weakens the KL.": mistaken(
@@ -1096,6 +1111,9 @@ def price(step: int, steps: int, beta: float, rate: float) -> float:
 # So much lower than that of dual ascent the score has to be.
 MARGIN = 0.1
 
+# With less than this, in nats, a code says next to nothing.
+SHUT = 0.5
+
 
 def _beaten(function: Callable[..., Any], *arguments: Any) -> Any:
     """The probe of 2.7: whether the rule beats dual ascent."""
@@ -1106,7 +1124,14 @@ def _beaten(function: Callable[..., Any], *arguments: Any) -> Any:
     reached, by_the_book = contest.score(function), contest.score(contest.dual_ascent)
     if reached < by_the_book - MARGIN:
         return (None,)
+    if abs(reached - by_the_book) < 1e-9:
+        return (f"this is dual ascent itself: {reached:.2f} nats. Which steps could be cheaper?",)
     rate, error = np.mean(contest.runs(function), axis=0)
+    if rate < SHUT:
+        return (
+            f"its score is {reached:.2f} nats, since almost no latent is open at the end: the code "
+            f"costs {rate:.2f} nats. Does your price fall where the rate is below the budget?",
+        )
     where = "above" if rate > contest.BUDGET else "below"
     return (
         f"its score is {reached:.2f} nats, that of dual ascent {by_the_book:.2f}: get at "
@@ -1128,7 +1153,10 @@ _PRICE = Exercise(
     probe=_beaten,
     parts=("score",),
     wrong_answers={
-        "that of dual ascent": contest.dual_ascent,
+        "this is dual ascent itself": contest.dual_ascent,
+        "almost no latent is open": lambda step, steps, beta, rate: max(
+            0.0, beta + 0.05 * max(beta, 1.0) * min(1 - rate / 5, 1.0)
+        ),
         "its score is": lambda step, steps, beta, rate: 0.5,
         "the price is -1.0": lambda step, steps, beta, rate: -1.0,
         "the price is nan": lambda step, steps, beta, rate: float("nan"),

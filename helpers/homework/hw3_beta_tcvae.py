@@ -216,7 +216,7 @@ def three_terms(q: Tensor, priors: tuple[Tensor, Tensor, Tensor]) -> tuple[Tenso
 
 
 def _tables(rng: np.random.Generator) -> dict[str, tuple]:
-    """(q [N, A, B, C], priors) of six encoders."""
+    """(q [N, A, B, C], priors) of eight encoders."""
     cases = {}
     for n, shape, concentration in (
         (1, (2, 2, 2), 1.0),
@@ -232,6 +232,15 @@ def _tables(rng: np.random.Generator) -> dict[str, tuple]:
     cases["each image its own code, zeros elsewhere"] = (own, _priors(rng, (2, 2, 2)))
     nothing = torch.full((3, 2, 2, 2), 0.125, dtype=torch.float64)
     cases["a code that tells nothing"] = (nothing, _priors(rng, (2, 2, 2)))
+
+    # The second latent is always 0, so that some codes are never used; the others hang together.
+    # One image leaves out a code that the others use.
+    used = torch.from_numpy(rng.dirichlet([1.0] * 4, 4)).reshape(4, 2, 2)
+    used[0, 0, 0] = 0
+    silent = torch.zeros(4, 2, 2, 2, dtype=torch.float64)
+    silent[:, :, 0] = used / used.sum((1, 2), keepdim=True)
+    cases["a latent that is always 0"] = (silent, _priors(rng, (2, 2, 2)))
+
     priors = _priors(rng, (2, 3, 2))
     heap = torch.einsum("a,b,c->abc", *priors)
     cases["a heap that is the prior"] = (heap.expand(2, 2, 3, 2).clone(), priors)
@@ -258,6 +267,26 @@ def _terms_correlation_per_image(q, priors):
     information, _, dimension_wise = three_terms(q, priors)
     alone = [three_terms(table[None], priors)[1] for table in q]
     return information, sum(alone) / len(q), dimension_wise
+
+
+def _with_plain_logarithms(q, priors):
+    """q log(a / b) written out: NaN where a code is never used, right elsewhere."""
+    information, _, _ = three_terms(q, priors)
+    heap = q.mean(0)
+    marginals = (heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))
+    product = torch.einsum("a,b,c->abc", *marginals)
+    correlation = (heap * (heap / product).log()).sum()
+    kl = sum((m * (m / p).log()).sum() for m, p in zip(marginals, priors, strict=True))
+    return information, correlation, kl
+
+
+def _of_common_codes(q, priors):
+    information, _, dimension_wise = three_terms(q, priors)
+    heap = q.mean(0)
+    marginals = (heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))
+    product = torch.einsum("a,b,c->abc", *marginals)
+    terms = torch.xlogy(heap, heap) - torch.xlogy(heap, product)
+    return information, terms[(q > 0).all(0)].sum(), dimension_wise
 
 
 def _priors(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
@@ -293,6 +322,14 @@ _THREE_TERMS = Exercise(
         },
     },
     wrong_answers={
+        "a code that no image uses gave 0 log 0 = NaN; xlogy(p, p) is 0 there.": mistaken(
+            three_terms, ("torch.xlogy(p, p)", "(p * p.log())")
+        ),
+        "the logarithm of a code that no image uses is infinite, and 0 times it is NaN; let xlogy "
+        "multiply.": lambda q, priors: _with_plain_logarithms(q, priors),
+        "only the codes that every image uses were counted.": lambda q, priors: _of_common_codes(
+            q, priors
+        ),
         "the prior was taken for uniform.": mistaken(
             three_terms, ("(p * prior.log()).sum()", "math.log(1 / len(p))")
         ),
@@ -542,7 +579,8 @@ _HAT_BUGS: tuple[tuple[dict[str, str], str, dict[str, Callable[..., bool]]], ...
         {
             "Where all densities are alike nothing can show.": _even,
             "If the batch is the whole data set, all weights are alike.": _whole,
-            "Each row holds twice the number that would have to differ.": _first_is_own,
+            "In every row the first column holds the same density as the own image, so it does not "
+            "show which of the two has its weight.": _first_is_own,
         },
     ),
     (
@@ -575,6 +613,8 @@ _HAT_BUGS: tuple[tuple[dict[str, str], str, dict[str, Callable[..., bool]]], ...
 def _no_batch(*parts: Any) -> str | None:
     """Why something is no minibatch; None if it is one."""
     log_q, dataset_size = parts
+    if isinstance(log_q, Tensor) and log_q.ndim == 1 and isinstance(dataset_size, Tensor):
+        return "these are the rows of log_q; dataset_size is missing."
     if not isinstance(log_q, Tensor) or log_q.ndim != 2 or log_q.shape[0] != log_q.shape[1]:
         return "log_q is a square table, [B, B]."
     if len(log_q) < 2:
@@ -844,6 +884,10 @@ def _reports(rng: np.random.Generator) -> dict[str, tuple]:
             batches = [_minibatch(rng) for _ in range(12)]
             least = max(batches, key=lambda b: _total_correlation(reason, *b))
             log_q, dataset_size = _confusing(*least)
+
+        # In one of them a latent is so narrow that no density survives exp.
+        if number == 4:
+            log_q = log_q - 900
         reported = _total_correlation(reason, log_q, dataset_size)
         cases[f"log file {place}"] = (reported, log_q, dataset_size)
     return cases
@@ -919,27 +963,36 @@ _WHY_NEGATIVE = Exercise(
             if reported < -0.95
             else "sampling error"
         ),
-        "every case got the same reason; negative values also come from honest sampling error, "
-        "and from the other bug.": lambda reported, log_q, dataset_size: "missing constant",
-        "not every negative value is a sampling error.": (
-            lambda reported, log_q, dataset_size: "sampling error"
+        "the two bugs were told apart by the size of the number; compute both.": (
+            lambda reported, log_q, dataset_size: (
+                ("missing constant" if reported < -2 else "weight per latent")
+                if reported < -1
+                else "sampling error"
+            )
         ),
-        "not every negative value has a weight too many.": (
-            lambda reported, log_q, dataset_size: "weight per latent"
-        ),
+        **{
+            f"your function says `{always}` every time. Which of its candidates is never, or "
+            "always, the nearest? Compare each with the docstring's.": (
+                lambda reported, log_q, dataset_size, always=always: always
+            )
+            for always in ("missing constant", "weight per latent", "sampling error")
+        },
+        **{
+            f"your function never says `{never}`: is this candidate computed as the docstring "
+            "says, and is the *nearest* candidate taken?": mistaken(
+                why_negative, (f'        "{never}": total_correlation({how}),\n', "")
+            )
+            for never, how in (
+                ("missing constant", "joint, log_q"),
+                ("weight per latent", "weighted.sum(2), weighted"),
+                ("sampling error", "joint + log_weights, weighted"),
+            )
+        },
         "the two bugs were exchanged.": mistaken(
             why_negative,
             ('"missing constant": total', '"swapped": total'),
             ('"weight per latent": total', '"missing constant": total'),
             ('"swapped": total', '"weight per latent": total'),
-        ),
-        "every negative value was called a bug; an honest estimate of a small positive number is "
-        "often negative.": mistaken(
-            why_negative,
-            (
-                '        "sampling error": total_correlation(joint + log_weights, weighted),\n',
-                "",
-            ),
         ),
         "the constant was subtracted; in this log it is missing.": mistaken(
             why_negative,
@@ -948,10 +1001,6 @@ _WHY_NEGATIVE = Exercise(
                 '"missing constant": total_correlation(joint, log_q)\n'
                 "        + math.log(batch * dataset_size)",
             ),
-        ),
-        "your function never says `weight per latent`.": mistaken(
-            why_negative,
-            ('        "weight per latent": total_correlation(weighted.sum(2), weighted),\n', ""),
         ),
         "weight per latent and sampling error were exchanged.": mistaken(
             why_negative,
@@ -962,7 +1011,56 @@ _WHY_NEGATIVE = Exercise(
         "only the first code was counted; the mean is over all.": mistaken(
             why_negative, ("sum(1)).mean()", "sum(1))[0]")
         ),
+        "the codes were added up; `reported` is their mean.": mistaken(
+            why_negative, ("sum(1)).mean()", "sum(1)).sum()")
+        ),
         "the farthest candidate was taken.": mistaken(why_negative, ("return min(", "return max(")),
+        "the lowest candidate was taken, not the nearest: the distance is an absolute "
+        "value.": mistaken(
+            why_negative, ("abs(candidates[reason] - reported)", "candidates[reason]")
+        ),
+        "the sign is turned: it is log q̂(z) minus the sum over the latents.": mistaken(
+            why_negative,
+            (
+                "joint.logsumexp(1) - single.logsumexp(1).sum(1)",
+                "single.logsumexp(1).sum(1) - joint.logsumexp(1)",
+            ),
+        ),
+        "the sum for log q̂ runs over the images, the second axis; these are the codes.": mistaken(
+            why_negative,
+            (
+                "joint.logsumexp(1) - single.logsumexp(1)",
+                "joint.logsumexp(0) - single.logsumexp(0)",
+            ),
+        ),
+        "over the latents a sum belongs, not a mean.": mistaken(
+            why_negative, ("single.logsumexp(1).sum(1)", "single.logsumexp(1).mean(1)")
+        ),
+        "the weight 1/N belongs on the diagonal, not in the first column.": mistaken(
+            why_negative,
+            ("weights.fill_diagonal_(1 / dataset_size)", "weights[:, 0] = 1 / dataset_size"),
+        ),
+        "dataset_size is not used: N is the number of all images, not of the batch.": mistaken(
+            why_negative, ("    batch = len(log_q)\n", "    batch = dataset_size = len(log_q)\n")
+        ),
+        "the two weights were exchanged: the own image has 1/N.": mistaken(
+            why_negative,
+            (
+                "torch.full_like(log_q[:, :, 0], other)",
+                "torch.full_like(log_q[:, :, 0], 1 / dataset_size)",
+            ),
+            ("weights.fill_diagonal_(1 / dataset_size)", "weights.fill_diagonal_(other)"),
+        ),
+        "the weights were added to logarithms; their logarithms belong there.": mistaken(
+            why_negative, ("weights.log()", "weights")
+        ),
+        "each sum of a latent has the weight, too.": mistaken(
+            why_negative,
+            (
+                "total_correlation(joint + log_weights, weighted)",
+                "total_correlation(joint + log_weights, log_q)",
+            ),
+        ),
     },
     hints=(
         "Three numbers could have been reported. Can you compute all of them from log_q?",
@@ -1065,6 +1163,11 @@ _GAUSSIAN = Exercise(
                 "    r = covariance / torch.outer(s, s)\n"
                 "    return -0.5 * torch.log1p(-(r.tril(-1) ** 2)).sum()",
             ),
+        ),
+        "the first value of slogdet is the determinant's sign; the second is its "
+        "logarithm.": mistaken(
+            gaussian_total_correlation,
+            ("torch.logdet(covariance)", "torch.slogdet(covariance)[0]"),
         ),
         "the variances were taken for standard deviations.": mistaken(
             gaussian_total_correlation, ("diagonal().log()", "diagonal().square().log()")

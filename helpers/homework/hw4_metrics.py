@@ -21,7 +21,7 @@ from helpers.homework.kinds import Bug, Card, InWords, on_answer, predict, show_
 def _scores(variant: int) -> Exercise:
     """MIG, and a D and a C, in the head."""
     if variant == 0:
-        best, second, other = [8, 9], [7, 3], [1, 4]
+        best, second, other = [8, 9], [7, 4], [1, 3]
     else:
         rng = np.random.default_rng([variant, 41])
         best = [int(b) for b in rng.integers(6, 10, 2)]
@@ -125,7 +125,7 @@ def best_mig(counts: np.ndarray) -> float:
 
 
 def _pairs(rng: np.random.Generator) -> dict[str, tuple]:
-    """(counts [A, B],) of seven worlds."""
+    """(counts [A, B],) of eight worlds."""
     cases = {}
     for a, b in ((2, 2), (2, 3), (4, 3)):
         # Every count is 1 at least, and the two factors are not alike.
@@ -138,7 +138,16 @@ def _pairs(rng: np.random.Generator) -> dict[str, tuple]:
     cases["a factor that is a function of the other"] = (np.array([[3, 0], [2, 0], [0, 4]]),)
     cases["two names for one factor"] = (np.diag([3, 5, 2]),)
     cases["pairs that never occur"] = (np.array([[4, 0, 1], [0, 2, 3], [0, 0, 2]]),)
+    cases["a value that never occurs"] = (np.array([[3, 1], [0, 0], [1, 5]]),)
     return cases
+
+
+def _by_independence(counts):
+    joint = counts / counts.sum()
+    rows, columns = joint.sum(axis=1), joint.sum(axis=0)
+    shared = xlogy(joint, joint / np.outer(rows, columns)).sum()
+    first, second = -xlogy(rows, rows).sum(), -xlogy(columns, columns).sum()
+    return ((first - shared) / first + (second - shared) / second) / 2
 
 
 _BEST_MIG = Exercise(
@@ -213,6 +222,10 @@ _BEST_MIG = Exercise(
                 "1 - shared / np.sqrt(first * second)",
             ),
         ),
+        "`//` cuts the quotient to a whole number; the shares are fractions.": mistaken(
+            best_mig, ("counts / counts.sum()", "counts // counts.sum()")
+        ),
+        "0/0 came out of a value that never occurs; it adds nothing to a sum.": _by_independence,
         "1 was added to every count, which changes the world.": mistaken(
             best_mig, ("counts / counts.sum()", "(counts + 1) / (counts + 1).sum()")
         ),
@@ -299,11 +312,11 @@ _BEST_MIG = Exercise(
 
 
 def fooling_codes(factors: np.ndarray) -> np.ndarray:
-    """Codes [N, D] from which a latent can tell every factor, although their MIG is 0.
+    """Codes [N, D] from which a latent can tell every factor, although their MIG is almost 0.
 
-    factors: [N, K] integers. With the best latent of each factor, max_j I(z_j; g_k) / H(g_k) must
-    be at least 0.95, and the MIG at most 0.05. D is at least 2, and no two columns of codes may be
-    equal.
+    factors: [N, K] integers from 0, each factor with any number of values. With the best latent of
+    each factor, max_j I(z_j; g_k) / H(g_k) must be at least 0.95, and the MIG at most 0.05. D is at
+    least 2, and no two columns of codes may be equal.
     """
     # A latent for each factor, with values from 0 to below 1.
     shares = factors / (factors.max(axis=0) + 1)  # [N, K]
@@ -313,9 +326,9 @@ def fooling_codes(factors: np.ndarray) -> np.ndarray:
 
 
 def _factors(rng: np.random.Generator) -> dict[str, tuple]:
-    """(factors [600, K],) of three worlds."""
+    """(factors [600, K],) of four worlds."""
     cases = {}
-    for sizes in ((2, 2), (3, 6), (4, 2, 5)):
+    for sizes in ((2, 2), (3, 6), (4, 2, 5), (2, 12)):
         columns = [rng.integers(0, size, 600) for size in sizes]
         words = f"factors of {' and '.join(map(str, sizes))} values"
         cases[words] = (np.stack(columns, axis=1),)
@@ -706,6 +719,32 @@ _DCI = Exercise(
                 "weights @ one_minus_entropy(importance.T)",
             ),
         ),
+        "C runs down the columns; these are the rows again.": mistaken(
+            dci, ("one_minus_entropy(importance.T)", "one_minus_entropy(importance)")
+        ),
+        "a column is divided by its own sum, from R itself; these were divided by the rows' sums "
+        "first.": mistaken(
+            dci,
+            (
+                "one_minus_entropy(importance.T)",
+                "one_minus_entropy((importance / np.maximum(importance.sum(1, keepdims=True), "
+                "1e-300)).T)",
+            ),
+        ),
+        "the weights of D are the rows' sums, not their largest entries.": mistaken(
+            dci,
+            (
+                "importance.sum(axis=1) / importance.sum()",
+                "importance.max(axis=1) / importance.max(axis=1).sum()",
+            ),
+        ),
+        "C is the mean over the columns, not their median.": mistaken(
+            dci,
+            (
+                "one_minus_entropy(importance.T).mean()",
+                "np.median(one_minus_entropy(importance.T))",
+            ),
+        ),
         "C is a plain mean; the columns have no weights.": mistaken(
             dci,
             (
@@ -855,10 +894,10 @@ def repaired_importance(coefficients: np.ndarray, code_std: np.ndarray) -> np.nd
 
 
 def _coefficients(rng: np.random.Generator) -> dict[str, tuple]:
-    """(coefficients [K, D], code_std [D]) of six regressions."""
+    """(coefficients [K, D], code_std [D]) of seven regressions."""
     cases = {"a negative weight, and zeros": (np.array([[0.0, -1.0], [2.0, 0.0]]), np.ones(2))}
-    for k, d in ((2, 2), (2, 3), (3, 3), (4, 2), (2, 6)):
-        words = f"{k} factors, {d} latents"
+    for k, d in ((2, 2), (2, 3), (3, 3), (4, 2), (2, 6), (1, 3)):
+        words = f"{k} factor{'s' if k > 1 else ''}, {d} latents"
         cases[words] = (rng.normal(0, 1, (k, d)), rng.uniform(0.2, 3, d))
     return cases
 
@@ -893,6 +932,12 @@ _REPAIRED = Exercise(
                 _SCALED,
                 "scaled = np.abs(coefficients.reshape(len(code_std), -1) * code_std[:, None]).T",
             ),
+        ),
+        "the weights were cut to whole numbers: is there a table of integers?": mistaken(
+            repaired_importance, ("scaled.T", "scaled.T.astype(int)")
+        ),
+        "with one factor R is still a table, [D, 1].": mistaken(
+            repaired_importance, ("scaled.T", "scaled.squeeze().T")
         ),
         "importance is an absolute weight; the signs are left in.": mistaken(
             repaired_importance, (_SCALED, "scaled = coefficients * code_std")

@@ -210,6 +210,8 @@ def _replacing(right: list[tuple[str, str]], place: int, letter: str) -> Callabl
 def _pairs(answer: Any) -> list[tuple[str, str]] | str:
     """The letters and rules of an answer; a sentence where it is none."""
     shape = 'give a list of pairs, such as [("A", "one"), ("B", "kl")].'
+    if isinstance(answer, Mapping):
+        answer = answer.items()
     try:
         answer = list(answer)
     except TypeError:
@@ -323,6 +325,8 @@ def show_bug(
     def judged(answer: Any) -> tuple[str | None, str | None]:
         if isinstance(answer, (np.ndarray, torch.Tensor)) and answer.ndim:
             answer = list(answer)
+        if isinstance(answer, Mapping) and set(answer) == set(arguments):
+            answer = tuple(answer[argument] for argument in arguments)
         if not isinstance(answer, (tuple, list)) or len(answer) != len(arguments):
             sentence = f"give {len(arguments)} things, as a tuple: {', '.join(arguments)}."
             return sentence, sentence
