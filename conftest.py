@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbFile
 
-from run_notebooks import calls
+from run_notebooks import WIDGET, calls, only_widget
 
 TESTS = Path(__file__).parent / "tests"
 
@@ -22,8 +22,6 @@ runpy.run_path(str(OFFLINE / "sitecustomize.py"))
 # What nbgrader calls is made from its classes, and it is an extra.
 if importlib.util.find_spec("nbgrader") is None:
     collect_ignore = ["helpers/tools/teaching/preprocessors.py"]
-
-WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # What the kernel runs after the last cell of a notebook.
 DRIVE = f"""
@@ -51,15 +49,17 @@ class Notebook(IPyNbFile):
     """A notebook as nbval tests it, with two differences, both about widgets."""
 
     def get_kernel_message(self, timeout=None, stream="iopub"):
-        """The next message that does not show a widget.
+        """The next message that shows more than a widget, without its widget.
 
         nbval counts a widget among the outputs of its cell, by its text. But widgets are not saved
-        in our notebooks, so that there is nothing to compare it with. (It would count what an
-        Output widget captures as well; the notebooks have none, as test_reading.py asks.)
+        in our notebooks, only what stands in their place. (It would count what an Output widget
+        captures as well; the notebooks have none, as test_reading.py asks.)
         """
         while True:
             message = super().get_kernel_message(timeout, stream)
-            if WIDGET not in message["content"].get("data", {}):
+            data = message["content"].get("data", {})
+            if not only_widget(data):
+                data.pop(WIDGET, None)
                 return message
 
     def collect(self):

@@ -21,6 +21,11 @@ from helpers.ledger import MEASURED, NEAR_MISS
 
 ROOT = Path(__file__).resolve().parent.parent
 CELL_SECONDS = 900
+FOLDED = "jp-MarkdownHeadingCollapsed"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# A heading, and in the next line for whom it is and how long it takes.
+PLACE = r"##+ .*\n\n\*(core|second reading) · (\d+) minutes?\*\n"
 
 # What a notebook may take. Seconds and memory depend on the machine, so that no test asks for them;
 # `make run` marks them.
@@ -84,6 +89,11 @@ def execute(
     return seconds, ast.literal_eval(answer)
 
 
+def only_widget(data: dict[str, Any]) -> bool:
+    """Whether an output is a widget with nothing that could stand in its place."""
+    return WIDGET in data and "text/html" not in data
+
+
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """Take out what differs from run to run or between machines and means nothing to a reader.
 
@@ -108,9 +118,12 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         cell.metadata = nbformat.from_dict(_lasting(cell.metadata))
 
         # A widget lives in its kernel only: saved, it would be a sentence about a missing model.
+        # What stands in its place as HTML is kept.
         if cell.cell_type == "code":
-            widget = "application/vnd.jupyter.widget-view+json"
-            cell.outputs = [o for o in cell.outputs if widget not in o.get("data", {})]
+            lasting = [o for o in cell.outputs if not only_widget(o.get("data", {}))]
+            for output in lasting:
+                output.get("data", {}).pop(WIDGET, None)
+            cell.outputs = lasting
 
     return notebook
 
@@ -119,6 +132,10 @@ def _lasting(metadata: dict[str, Any]) -> dict[str, Any]:
     """The part of a cell's metadata that its author chose: tags, slide type, folded or not."""
     lasting = ("tags", "slideshow")
     kept: dict[str, Any] = {key: metadata[key] for key in lasting if key in metadata}
+
+    # What JupyterLab shows of a section until a reader unfolds it: its heading.
+    if metadata.get(FOLDED):
+        kept[FOLDED] = True
 
     # JupyterLab keeps more under the same key, such as which outputs happen to be folded.
     if metadata.get("jupyter", {}).get("source_hidden"):
@@ -203,6 +220,42 @@ def near_misses(notebook: NotebookNode) -> list[str]:
     keywords = [k for call in calls(notebook, "verify") for k in call.keywords]
     written = [k.value for k in keywords if k.arg == "near_misses"]
     return [ast.unparse(words) for misses in written for words in misses.keys]
+
+
+class Section(NamedTuple):
+    """A heading below the title, and what stands under it as far as the next heading."""
+
+    heading: str
+    level: int  # 2 or 3
+    place: str  # "core" or "second reading"; "" if it says nothing
+    minutes: int
+    folded: bool  # in JupyterLab, until a reader unfolds it
+    cells: list[NotebookNode]  # the first begins with the heading
+
+
+def sections(notebook: NotebookNode) -> list[Section]:
+    """The sections of a notebook in their order, those within others as sections of their own.
+
+    Raises ValueError for a heading that does not stand at the beginning of its cell.
+    """
+    found: list[Section] = []
+    for cell in notebook.cells:
+        headings = []
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^(##+) (.*)$", cell.source, re.MULTILINE)
+        if len(headings) > 1 or headings and not cell.source.startswith("##"):
+            raise ValueError(f"a heading stands within a cell: {headings[-1][1]}")
+
+        # Its place and its minutes stand in the next line.
+        if headings:
+            said = re.match(PLACE, cell.source)
+            place, minutes = (said[1], int(said[2])) if said else ("", 0)
+            (signs, heading), folded = headings[0], bool(cell.metadata.get(FOLDED))
+            found.append(Section(heading, len(signs), place, minutes, folded, []))
+        if found:
+            found[-1].cells.append(cell)
+
+    return found
 
 
 def text_outputs(notebook: NotebookNode) -> str:

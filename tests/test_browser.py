@@ -34,7 +34,7 @@ ANSWER_SECONDS = 40  # for one press of a key
 START_SECONDS = 60  # for JupyterLab
 
 # The last cell, which is not the notebook's: it compares every prediction.
-COMPARE = "for asked in globals().get('_asked', []):\n    asked.compare('A', *asked.options)"
+COMPARE = "for asked in globals().get('_asked', []):\n    asked.compare()"
 KEEP = "\n_asked = [*globals().get('_asked', []), {}]"
 
 # Where things are in JupyterLab's page.
@@ -126,6 +126,8 @@ def predictions(source: str) -> list[str]:
 
 def as_if_never_run(notebook: NotebookNode) -> NotebookNode:
     """The notebook without outputs, with one more cell that compares all its predictions."""
+    for cell in notebook.cells:
+        cell.metadata.pop(run_notebooks.FOLDED, None)  # what is folded shows no widget
     for cell in code_cells(notebook):
         cell.outputs = []
         cell.execution_count = None
@@ -401,7 +403,7 @@ class Visit:
         """Choose B and commit to it."""
         # Before a choice there is nothing to commit to.
         where = f"cell {widget.evaluate(CELL)}"
-        self.press(widget.locator(".widget-toggle-button").nth(1), "Space")
+        self.press(widget.locator("input[type=radio]").nth(1), "Space")
 
         commit = widget.locator(".widget-button", has_text="Commit")
         self.expect(self.until(commit.is_enabled), f"{where}: a choice does not open Commit")
@@ -411,6 +413,7 @@ class Visit:
             return bool(re.match("You (expect|chose) B", widget.evaluate(ANSWER)))
 
         self.expect(self.until(answered), f"{where}: no answer")
+        self.expect(commit.evaluate(IS_REACHED), f"{where}: Commit has lost the keyboard")
 
     def compare(self) -> None:
         """Run the last cell again: it compares each prediction."""
@@ -465,7 +468,7 @@ def test_every_control_answers_to_the_keyboard(name, browser, lab, tmp_path):
                 visit.turn(widget, control)
         for widget in visit.all(f"{WIDGETS}:has([title^='Check'])"):
             visit.ask(widget)
-        for widget in visit.all(f"{WIDGETS}:has(.widget-toggle-buttons)"):
+        for widget in visit.all(f"{WIDGETS}:has(input[type=radio])"):
             visit.commit(widget)
         visit.compare()
         visit.errors()

@@ -162,10 +162,12 @@ def test_a_panel_redraws_when_a_control_moves_and_says_what_went_wrong():
 
     panel = widgets.panel(render, "a picture", size=(1, 0, 5, 1), kind=["a", "b"])
     # The first picture is there at once.
-    slider, menu, picture = panel.children
+    column, picture = panel.children
+    slider, menu = column.children
     assert slider.description == "size"
     assert states == [(1, "a")]
-    assert picture.value.startswith('<img alt="a picture" src="data:image/png;base64,')
+    assert picture.value.startswith('<img alt="a picture"')
+    assert ' src="data:image/png;base64,' in picture.value
 
     slider.value = 2
     menu.value = "b"
@@ -182,44 +184,39 @@ def test_all_controls_have_a_label_and_one_look():
         return a_figure()
 
     ranges = {"log_scale": (1, 0, 3, 1), "width": (0.5, 0.0, 1.0, 0.1), "kind": ["a"]}
-    *controls, _ = widgets.panel(render, "a picture", **ranges).children
+    column, _ = widgets.panel(render, "a picture", **ranges).children
+    controls = column.children
     assert [control.description for control in controls] == ["log scale", "width", "kind"]
     looks = {(control.style.description_width, control.layout.width) for control in controls}
-    assert looks == {("11em", "36em")}
+    assert looks == {("8em", widgets.COLUMN_WIDTH)}
 
 
-def test_a_prediction_is_committed_to_once_and_compared_afterwards(displayed, capsys):
-    prediction = widgets.predict("Which?", "this", "that")
-    assert capsys.readouterr().out == "Predict: Which?\n  A  this\n  B  that\n"
-
-    # The button waits for a choice, and once it is pressed the choice is final.
-    ((row, _),) = displayed
-    choice, button, answer = row.children
-    assert button.disabled
-    choice.value = "B"
-    assert not button.disabled
-    button.click()
-    assert choice.disabled
-    assert "You expect B" in answer.value
-
-    prediction.compare("A", "reason one", "reason two")
-    assert capsys.readouterr().out == (
-        "You expected B. It is A.\n  A  right: reason one\n  B  wrong: reason two\n"
+def test_a_task_says_when_it_is_done(tmp_path, monkeypatch):
+    monkeypatch.setattr(widgets.questions, "FOLDER", tmp_path)
+    (tmp_path / "99.toml").write_text(
+        '[large]\ntask = "Find 3 & more."\nfound = "There it is."\n', encoding="utf-8"
+    )
+    panel = widgets.panel(
+        lambda size: a_figure(),
+        "a picture",
+        task="99.large",
+        reached=lambda size: size >= 3,
+        size=(1, 0, 5, 1),
     )
 
+    text, slider, verdict = panel.children[0].children
+    assert text.value == "<b>Task.</b> Find 3 &amp; more."
+    assert "Not yet." in verdict.value
+    slider.value = 4
+    assert "There it is." in verdict.value
+    slider.value = 2
+    assert "Not yet." in verdict.value
 
-@pytest.mark.parametrize("right, reasons", [("C", ("x", "y")), ("A", ("x",))])
-def test_a_comparison_wants_a_reason_for_each_option(displayed, right, reasons):
-    prediction = widgets.predict("Which?", "this", "that")
-    with pytest.raises(ValueError, match="each of the 2 options"):
-        prediction.compare(right, *reasons)
 
-
-def test_without_a_choice_the_comparison_only_explains(displayed, capsys):
-    prediction = widgets.predict("Which?", "this", "that")
-    capsys.readouterr()
-    prediction.compare("B", "one", "two")
-    assert capsys.readouterr().out == "  A  wrong: one\n  B  right: two\n"
+@pytest.mark.parametrize("given", [{"task": "99.large"}, {"reached": lambda size: True}])
+def test_a_task_and_its_check_belong_together(given):
+    with pytest.raises(ValueError, match="a task needs `reached`"):
+        widgets.panel(lambda size: a_figure(), "a picture", **given, size=(1, 0, 5, 1))
 
 
 # What keeps a reader out of a figure
@@ -359,7 +356,8 @@ def test_a_good_widget_is_driven_over_its_range_and_left_as_it_was():
         return bars(height + len(kind))
 
     panel = widgets.panel(render, "a bar", height=(1.0, 0.0, 1.0, 0.01), kind=["a", "bb"])
-    *controls, picture = panel.children
+    column, picture = panel.children
+    controls = column.children
     before = picture.value
 
     # All the way from one end to the other.

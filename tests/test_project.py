@@ -102,9 +102,9 @@ def test_a_newer_python_and_another_torch_will_do(project):
     assert SpecifierSet(project["requires-python"]).contains("3.13.5")
 
 
-def test_the_readme_names_the_torch_that_is_installed(constraints):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"torch (\d+\.\d+\.\d+)", readme) == [constraints["torch"]]
+def test_the_guide_names_the_torch_that_is_installed(constraints):
+    guide = (ROOT / "GUIDE.md").read_text(encoding="utf-8")
+    assert re.findall(r"torch (\d+\.\d+\.\d+)", guide) == [constraints["torch"]]
 
 
 def test_make_installs_the_tested_versions():
@@ -170,19 +170,18 @@ def test_the_network_is_out_of_reach_here_and_in_kernels():
         socket.create_connection(server.getsockname(), timeout=5).close()
 
 
-def test_the_readme_lists_every_notebook_with_its_question_its_minutes_and_its_equations():
+def test_the_readme_lists_every_notebook_with_its_question_and_its_equations():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    row = r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| (\d+) \| (\S+) \| (\S+) \|$"
+    row = r"^\| \[(\w+)\]\((\S+)\) \| (.*?) \| \S+ \| \d+ \| (\S+) \| (\S+) \|$"
     rows = re.findall(row, readme, re.MULTILINE)
     assert [path for _, path, *_ in rows] == list(NOTEBOOKS)
 
     # Each row against the notebook's first cell and its outputs.
-    for name, path, question, minutes, verified, caught in rows:
+    for name, path, question, verified, caught in rows:
         notebook = NOTEBOOKS[path]
         title = notebook.cells[0].source
         assert path.endswith(f"{name}.ipynb")
         assert title.startswith(f"# {question}\n")
-        assert re.search(r"\*\*Time:?\*\*:? (?:about )?(\d+)\sminutes", title)[1] == minutes
 
         found = run_notebooks.counts(notebook)
         assert verified == (f"{found.hold}/{found.equations}" if found.equations else "–")
@@ -193,8 +192,8 @@ def test_the_readme_lists_every_notebook_with_its_question_its_minutes_and_its_e
     not (shutil.which("git") and (ROOT / ".git").exists()), reason="there is nothing to clone"
 )
 def test_the_lines_for_colab_work_in_a_kernel_that_runs_already(tmp_path, monkeypatch):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    lines = re.search(r"^On Colab, .*?```\n(.*?)\n```", readme, re.DOTALL | re.MULTILINE)[1]
+    guide = (ROOT / "GUIDE.md").read_text(encoding="utf-8")
+    lines = re.search(r"^On Colab, .*?```\n(.*?)\n```", guide, re.DOTALL | re.MULTILINE)[1]
     clone, install, enter = lines.split("\n")
     assert install == "%pip install -q -e course"
 

@@ -65,7 +65,9 @@ def test_a_deck_names_nothing_from_the_network(path):
         "mathjax/tex-svg-full.js",
     }
     assert needed <= set(loaded)
-    assert all(re.match(r"(reveal\.js|mathjax)/|data:image/png", name) for name in loaded)
+    assert all(
+        re.match(r"(reveal\.js|mathjax)/|data:image/(?:png|svg\+xml)", name) for name in loaded
+    )
     assert "widget-view" not in page
 
 
@@ -74,7 +76,8 @@ def test_every_picture_keeps_its_text(path):
     drawn = descriptions(read(path))
 
     assert descriptions(slides.notebook_of_slides(read(path))) == drawn
-    assert len(re.findall(r'<img[^>]*\balt="\S', slides.html(path))) == len(drawn)
+    drawings = sources(slides.notebook_of_slides(read(path))).count("](drawings/")
+    assert len(re.findall(r'<img[^>]*\balt="\S', slides.html(path))) == len(drawn) + drawings
 
 
 @each_notebook

@@ -14,7 +14,7 @@ from IPython.display import display
 
 from helpers.homework import hw1_elbo, hw2_beta_vae, hw3_beta_tcvae, hw4_metrics
 from helpers.homework.engine import Exercise, Verdict, answered, examine
-from helpers.widgets import Choice
+from helpers.questions import Choice, Question
 
 HOMEWORKS = {
     "hw1_elbo": hw1_elbo,
@@ -265,19 +265,14 @@ def quiz(key: str) -> None:
     """
     if key not in _QUIZZES:
         raise ValueError(f"there is no question {key!r}; there are {', '.join(_QUIZZES)}")
-    question, right, reasons = _QUIZZES[key]
+    text, right, reasons = _QUIZZES[key]
+    asked = Question(text, tuple(reasons), tuple(reasons.values()), right)
 
-    # `reasons` leads from each option to why it is right or wrong.
     def respond(choice: Choice) -> str:
-        lines = [
-            f"You chose {choice.compared(right)}",
-            *choice.explained(right, list(reasons.values())),
-        ]
-        return _spoken("\n".join(lines))
+        first = f"You chose {asked.compared(str(choice.chosen))}"
+        return _spoken("\n".join([first, *asked.explained()]))
 
-    choice = Choice(f"Question {key}: {question}", list(reasons), label="I choose", respond=respond)
-    row = ipywidgets.HBox([choice.buttons, choice.commit])
-    display(ipywidgets.VBox([row, choice.answer]))
+    Choice(f"Question {key}: {text}", asked, respond).show()
 
 
 # Texts

@@ -113,10 +113,8 @@ def _prices(variant: int) -> Exercise:
             "the most accurate point was taken; here nats have to be paid.": {
                 f"at β = {savings[0] + 1}": 4
             },
-            "a VAE pays 1, but here nothing is trained; and this budget is not used up, so it has "
-            "no price.": {"a budget of 9 nats": 1},
-            "the last nat saved this much, but the next one saves nothing, and the budget is not "
-            "used up.": {"a budget of 9 nats": savings[2]},
+            "is this the β of a VAE, or what the last nat has saved? The next one saves nothing, "
+            "and the budget is not used up, so it has no price.": {"a budget of 9 nats": 1},
         },
         {
             "between 2 and 3 nats": "how much error does the third nat save?",

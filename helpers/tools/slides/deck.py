@@ -18,6 +18,7 @@ from helpers.tools.slides.page import (
     rows,
 )
 from helpers.tools.slides.printed import (
+    QUESTION,
     answer_and_reasons,
     equations_that_hold,
     fitted,
@@ -395,8 +396,17 @@ class Deck:
                     self.printed(output.text)
             elif "image/png" in output.get("data", {}):
                 self.figure(output)
-            elif "<table>" in output.get("data", {}).get("text/html", ""):
-                self.html_table(output.data["text/plain"].splitlines())
+            elif "text/html" in output.get("data", {}):
+                self.shown(output.data["text/html"], output.data["text/plain"].splitlines())
+
+    def shown(self, html: str, lines: list[str]) -> None:
+        """Put a table, a question or an answer on a slide, by its plain text."""
+        if html.startswith("<table>"):
+            self.html_table(lines)
+        elif lines[0].startswith(QUESTION):
+            self.ask(*question_and_options(lines))
+        elif html.startswith("<details"):
+            self.give_reasons(*answer_and_reasons(lines[1:]))
 
     def show_code(self, source: str) -> None:
         """Put code on a slide, unless there is none or too much to be read in class."""
@@ -423,11 +433,7 @@ class Deck:
     def printed(self, text: str) -> None:
         """Put what a cell printed where it belongs; what was verified stands at its equation."""
         for what, lines in groups(text):
-            if what == "predict":
-                self.ask(*question_and_options(lines))
-            elif what == "option":
-                self.give_reasons(*answer_and_reasons(lines))
-            elif what == "check":
+            if what == "check":
                 self.last.notes.append("\n".join(f"- {line}" for line in lines))
             elif what == "table":
                 self.table(lines)

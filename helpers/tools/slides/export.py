@@ -49,6 +49,7 @@ def html(path: Path) -> str:
         reveal_height=str(HEIGHT),
         exclude_input_prompt=True,
         exclude_output_prompt=True,
+        embed_images=True,
     )
     exporter.config.CSSHTMLHeaderPreprocessor.style = "default"
 
@@ -59,7 +60,8 @@ def html(path: Path) -> str:
         raise ValueError(f"{path.name} does not begin with its title, `# …`")
 
     page, _ = exporter.from_notebook_node(
-        notebook_of_slides(notebook), resources={"metadata": {"name": title[1]}}
+        notebook_of_slides(notebook),
+        resources={"metadata": {"name": title[1], "path": str(path.parent)}},
     )
     return page
 

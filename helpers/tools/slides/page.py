@@ -3,10 +3,11 @@
 # Pixels of a projector; reveal.js scales a slide to any other.
 WIDTH, HEIGHT = 1280, 720
 
-# Pixels from top to bottom: the grey line that repeats a heading, a heading in its own place, and
-# the room that is left below the grey line.
+# Pixels from top to bottom: the grey line that repeats a heading, a heading in its own place, a
+# drawing, and the room that is left below the grey line.
 TOPIC = 62
 HEADING = 84
+DRAWING = 340
 ROOM = 588
 
 # A line of text: its pixels, and how many letters it holds.

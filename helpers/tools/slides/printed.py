@@ -9,17 +9,15 @@ from helpers.tools.slides.page import PRINTED_LINES
 from helpers.tools.slides.text import emphasised
 
 # How the lines begin that are more than print, by what they are: of `verify` the equation and what
-# near misses would have given, of checks that say so, and of `predict` the question, its options,
-# and the option that was chosen.
+# near misses would have given, and of checks that say so.
 STARTS = {
     "verified": r"\(([^)]*)\) holds",
     "near miss": r"      \S.*: ",
     "check": r".*\bagrees? with\b",
-    "predict": r"Predict: ",
-    "option": r"  [A-F]  ",
-    "chosen": r"You expected ",
 }
-QUESTION_AT = len("Predict: ")
+
+# How a prediction begins, and where in the lines of its options the letter and the text stand.
+QUESTION = "Predict: "
 LETTER_AT = len("  ")
 OPTION_AT = len("  A  ")
 
@@ -41,18 +39,13 @@ def groups(text: str) -> list[tuple[str, list[str]]]:
 
     text: of the output.
 
-    Returns pairs of a kind and its lines, in order. The options below a question belong to it, so
-    a run of "option" is an answer.
+    Returns pairs of a kind and its lines, in order.
     """
     found: list[tuple[str, list[str]]] = []
     for line in text.splitlines():
         last = found[-1][0] if found else ""
 
-        # The same letters stand before what can be chosen and before the reasons in the answer.
         what = kind_of_line(line)
-        if what == "option" and last == "predict":
-            what = "predict"
-
         if what == last:
             found[-1][1].append(line)
         else:
@@ -79,12 +72,12 @@ def equations_that_hold(notebook: NotebookNode) -> dict[str, str]:
 
 
 def question_and_options(lines: list[str]) -> tuple[str, list[tuple[str, str]]]:
-    """A printed prediction: its question, and the options, none of which is called right yet."""
-    return lines[0][QUESTION_AT:], [("", line[OPTION_AT:]) for line in lines[1:]]
+    """A prediction's text: its question, and the options, none of which is called right yet."""
+    return lines[0].removeprefix(QUESTION), [("", line[OPTION_AT:]) for line in lines[1:]]
 
 
 def answer_and_reasons(lines: list[str]) -> tuple[str, list[tuple[str, str]]]:
-    """A printed answer: the letter of the right option, and of each "right" or "wrong" and why."""
+    """An answer: the letter of the right option, and of each "right" or "wrong" and why."""
     right = next(line[LETTER_AT] for line in lines if line[OPTION_AT:].startswith("right"))
 
     reasons = []

@@ -86,7 +86,9 @@ class Slide:
         header = b64decode(self.picture.data["image/png"])[16:24]
         wide, high = struct.unpack(">II", header)
 
-        factor = min((WIDTH - PICTURE_MARGIN) / wide, (ROOM - self.used) / high, ENLARGED)
+        # It is drawn with more dots than the page has; ENLARGED counts from its size there.
+        largest = ENLARGED * described.get("width", wide) / wide
+        factor = min((WIDTH - PICTURE_MARGIN) / wide, (ROOM - self.used) / high, largest)
         described.update(width=int(wide * factor), height=int(high * factor))
 
     def as_cells(self) -> list[NotebookNode]:

@@ -6,7 +6,7 @@ from html import escape
 
 from nbformat import NotebookNode
 
-from helpers.tools.slides.page import HEADING, LETTERS, LINE, rows
+from helpers.tools.slides.page import DRAWING, HEADING, LETTERS, LINE, rows
 
 # A paragraph is kept whole up to so many words; a longer one keeps its first sentences.
 PARAGRAPH_WORDS = 48
@@ -50,6 +50,7 @@ STARTS = {
     "<details>": "answer",
     "```": "code",
     "|": "table",
+    "![": "drawing",
 }
 
 NOTE = re.compile(r"<!-- notes: (\d+) minutes?\b(.*?)-->", re.DOTALL)
@@ -117,7 +118,7 @@ def for_a_class(source: str) -> str:
     other notebooks go to their decks, and links within the notebook are plain words.
     """
     source = re.sub(r"<!--.*?-->", "", source, flags=re.DOTALL)
-    source = re.sub(r"^\*\((\d+) minutes[^)]*\)\*\s*", "", source, flags=re.MULTILINE)
+    source = re.sub(r"^\*(core|second reading) · \d+ minutes?\*\s*", "", source, flags=re.MULTILINE)
     source = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.slides.html)", source)
 
     return re.sub(r"\[([^\]]*)\]\(#[^)]*\)", r"\1", source)
@@ -136,7 +137,7 @@ def blocks(source: str) -> list[str]:
 
 
 def kind(block: str) -> str:
-    """What a block is: "equation", "heading", "answer", "code", "table", "list" or "prose"."""
+    """What a block is: "equation", "heading", "answer", "table" and so on, or "prose"."""
     for start, name in STARTS.items():
         if block.startswith(start):
             return name
@@ -270,6 +271,8 @@ def height(block: str) -> float:
         return _equation_height(block)
     if what == "table":
         return _table_height(block)
+    if what == "drawing":
+        return DRAWING
 
     return _text_height(items(block) if what == "list" else [block])
 
