@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,7 +42,8 @@ def sheet(width: float, height: float) -> tuple[Figure, Axes]:
 
 def say(axes: Axes, x: float, y: float, text: str, size: float = 11, **look) -> None:
     """A text, by default centred at this place."""
-    axes.text(x, y, text, **{"ha": "center", "va": "center", "fontsize": size, "color": INK} | look)
+    usual: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size, "color": INK}
+    axes.text(x, y, text, **usual | look)
 
 
 def box(
@@ -50,7 +52,7 @@ def box(
     """A box with its middle at this place, and a text in it."""
     corner = (x - width / 2 + 1, y - height / 2 + 1)
     style = "round,pad=1,rounding_size=1"
-    look = {"fc": PALE[colour], "ec": colour, "lw": 1.6}
+    look: dict[str, Any] = {"fc": PALE[colour], "ec": colour, "lw": 1.6}
     axes.add_patch(FancyBboxPatch(corner, width - 2, height - 2, boxstyle=style, **look))
     say(axes, x, y, text)
 
@@ -65,7 +67,13 @@ def arrow(
     bend: float = 0,
 ) -> None:
     """An arrow between two places, bent to the left by a share of its length."""
-    look = {"mutation_scale": 13, "lw": 1.6, "color": colour, "shrinkA": 0, "shrinkB": 0}
+    look: dict[str, Any] = {
+        "mutation_scale": 13,
+        "lw": 1.6,
+        "color": colour,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     path = f"arc3,rad={bend}"
     axes.add_patch(FancyArrowPatch(start, end, arrowstyle=style, connectionstyle=path, **look))
 
@@ -123,7 +131,7 @@ def bound() -> Figure:
         say(axes, x, (border + bottom) / 2, "ELBO")
         say(axes, x, 1.8, label, 10)
         if border < top:
-            look = {"fc": PALE[PINK], "ec": PINK, "lw": 1.6, "hatch": "//"}
+            look: dict[str, Any] = {"fc": PALE[PINK], "ec": PINK, "lw": 1.6, "hatch": "//"}
             axes.add_patch(Rectangle((x - 5, border), 10, top - border, **look))
 
     axes.plot([2, 43], [top, top], "--", color=INK, lw=1.4)
@@ -239,7 +247,12 @@ def minibatch() -> Figure:
         for i in sorted(shown):
             x, y = places[i] + (middle, 13.5)
             colour = ORANGE if i == own else BLUE
-            look = {"fc": PALE[colour], "ec": colour, "lw": 2 if i == own else 1.2, "alpha": 0.85}
+            look: dict[str, Any] = {
+                "fc": PALE[colour],
+                "ec": colour,
+                "lw": 2 if i == own else 1.2,
+                "alpha": 0.85,
+            }
             axes.add_patch(Ellipse((x, y), 4.4, 3.4, zorder=3 if i == own else 2, **look))
         x, y = places[own] + (middle, 13.5)
         axes.plot(x + 0.6, y + 0.3, "x", color=INK, ms=7, mew=2, zorder=4)
