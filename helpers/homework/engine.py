@@ -435,7 +435,7 @@ def _cause(
         if all(_alike(exercise, outcomes[words], made[words]) for words in cases)
     ]
     if made_to_the_end:
-        return f"likely, {' Or: '.join(made_to_the_end[:3])}", None
+        return f"likely, {' Or: '.join(made_to_the_end)}", None
 
     # An exception says where to look; the smallest input that raises it is shown.
     if any(outcome.error for outcome in outcomes.values()):

@@ -322,9 +322,6 @@ _THREE_TERMS = Exercise(
         },
     },
     wrong_answers={
-        "a code that no image uses gave 0 log 0 = NaN; xlogy(p, p) is 0 there.": mistaken(
-            three_terms, ("torch.xlogy(p, p)", "(p * p.log())")
-        ),
         "the logarithm of a code that no image uses is infinite, and 0 times it is NaN; let xlogy "
         "multiply.": lambda q, priors: _with_plain_logarithms(q, priors),
         "only the codes that every image uses were counted.": lambda q, priors: _of_common_codes(
