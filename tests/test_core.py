@@ -56,6 +56,8 @@ def names(cell):
     """What a cell's code uses that it does not make itself, and what it makes for others."""
     tree = run_notebooks.parsed(cell.source, "a cell")
     loaded, stored = set(), set()
+
+    # Arguments count as made: a function brings its own.
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             (loaded if isinstance(node.ctx, ast.Load) else stored).add(node.id)

@@ -76,7 +76,10 @@ def question(key: str) -> Question:
     if set(table) != wanted or len(letters) < 2 or table["right"] not in letters:
         raise ValueError(f"{key}: a question has `question`, `right` and the options A, B, …")
 
+    # And each option its reason.
     pairs = [table[letter] for letter in letters]
+    if any(set(pair) != {"option", "reason"} for pair in pairs):
+        raise ValueError(f"{key}: each of A, B, … has an `option` and a `reason`")
     return Question(
         table["question"],
         tuple(pair["option"] for pair in pairs),

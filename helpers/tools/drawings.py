@@ -377,6 +377,8 @@ def ladder() -> Figure:
         ("hearts\nthat turn", "the table's place\nis not the seen one"),
         ("all\nsprites", "all of it at once"),
     )
+
+    # A step is lower than the one before, and says inside what it is and below what breaks.
     for i, (world, what) in enumerate(steps):
         x, height = 8 + 14.4 * i, 25 - 2.7 * i
         axes.add_patch(Rectangle((x - 7, 8), 14, height - 8, fc=PALE[BLUE], ec=BLUE, lw=1.4))
