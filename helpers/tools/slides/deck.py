@@ -48,6 +48,9 @@ READERS = re.compile(
     re.IGNORECASE,
 )
 
+# What a reader needs before the notebook, and how long it takes.
+BEFORE_READING = re.compile(r"\*\*(You need|Time)\b|\| you need\b")
+
 # A lone paragraph that is higher than this starts a slide; a lower one may go on with the last.
 FRESH = 3.5 * LINE
 
@@ -74,10 +77,11 @@ TEXT_WITH_PICTURE = 5.4 * LINE
 # Below more text than this a question would have no room for its options.
 TEXT_ABOVE_QUESTION = 4.2 * LINE
 
-# Pixels: around code, and of a line of it; of the line that says that an equation holds; around
-# print, and of a line of it.
+# Pixels: around code, and of a line of it, which holds so many letters; of the line that says that
+# an equation holds; around print, and of a line of it.
 CODE_MARGIN = 40
 CODE_LINE = 33
+CODE_LETTERS = 79
 HOLDS = 40
 PRINT_MARGIN = 30
 PRINT_LINE = 34
@@ -260,7 +264,7 @@ class Deck:
         if what == "heading":
             self.place_waiting()
             self.heading(block)
-        elif for_readers(self.section):
+        elif for_readers(self.section) or BEFORE_READING.match(block):
             return
         elif what == "prose":
             self.prose(block, after)
@@ -298,10 +302,6 @@ class Deck:
         block: the paragraph.
         after: the block that follows it; empty if none does.
         """
-        # What a reader needs before the notebook, and how long it takes.
-        if re.match(r"\*\*(You need|Time)\b", block):
-            return
-
         # A remark in brackets; "(1.2) says …" and "(a) …" are none.
         if re.match(r"\((?!\d\.|\w\))", block) and block.endswith(")"):
             self.last.notes.append(block)
@@ -410,11 +410,12 @@ class Deck:
 
     def show_code(self, source: str) -> None:
         """Put code on a slide, unless there is none or too much to be read in class."""
-        lines = len(source.splitlines())
-        if not source or lines > CODE_LINES:
+        lines = source.splitlines()
+        if not lines or len(lines) > CODE_LINES:
             return
 
-        pixels = CODE_MARGIN + CODE_LINE * lines
+        wrapped = sum(max(1, rows(len(line), CODE_LETTERS)) for line in lines)
+        pixels = CODE_MARGIN + CODE_LINE * wrapped
         self.with_room(pixels).add(v4.new_code_cell(source), pixels)
         self.reading = None
 
