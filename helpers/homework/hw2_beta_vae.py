@@ -137,13 +137,11 @@ def kkt_residuals(
     """Four numbers, each 0 where its KKT condition holds: (stationarity, primal, dual, slackness).
 
     q: [images, codes], an encoder table without zeros.
-    prior: [codes].
-    likelihood: [codes, images], p(x|z).
+    prior: [codes]. likelihood: [codes, images], p(x|z).
     The problem: least distortion subject to rate <= delta.
     stationarity: the largest gain u_z - Σ q u of any code in any image, with u = log p(x|z) - beta
     · log(q / prior).
-    primal: how far the rate is above delta, else 0.
-    dual: how far beta is below 0, else 0.
+    primal: how far the rate is above delta, else 0. dual: how far beta is below 0, else 0.
     slackness: |beta · (rate - delta)|.
     """
     # Stationarity: in a solution no code of an image gains more than the mean under q.
