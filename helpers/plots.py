@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from IPython.display import display
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 from PIL import Image
 from torch import Tensor
@@ -25,7 +26,7 @@ from helpers.tables import table as table  # a table is asked for where figures 
 from helpers.training.incoming import as_images
 
 PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000"]
-HEAT = "cividis"
+HEAT = "Blues"  # zero is paper, and much is dark
 STYLES = ["-", "--", ":", "-."]
 SCREEN_DPI = 100  # what a page takes for an inch
 DPI = 160  # of a picture: sharp on screens with small dots, too, and a notebook below 1 MB
@@ -125,14 +126,14 @@ def image_grid(
 
 
 def _tiled(images: Tensor, columns: int) -> np.ndarray:
-    """Images [B, C, H, W] on one grey canvas: [rows, columns], or [rows, columns, 3] in colour."""
+    """Images [B, C, H, W] on one white canvas: [rows, columns], or [rows, columns, 3] in colour."""
     count, channels, height, width = images.shape
     rows = -(-count // columns)  # rounded up
     canvas_height = rows * (height + GUTTER) - GUTTER
     canvas_width = columns * (width + GUTTER) - GUTTER
-    canvas = torch.full((channels, canvas_height, canvas_width), 0.5)
+    canvas = torch.ones((channels, canvas_height, canvas_width))
 
-    # Image i stands in row i // columns; what is left of the canvas are grey gutters.
+    # Image i stands in row i // columns; what is left of the canvas are white gutters.
     for i, image in enumerate(images):
         top = (i // columns) * (height + GUTTER)
         left = (i % columns) * (width + GUTTER)
@@ -196,7 +197,7 @@ def traversals(
             codes[row * steps : (row + 1) * steps, j] = values
         decoded = model.mean_image(codes)  # [D · steps, C, H, W]
 
-    titles = [f"{value:g}" for value in np.linspace(-reach, reach, steps)]
+    titles = [f"{value:g}".replace("-", "−") for value in np.linspace(-reach, reach, steps)]
     rows = [f"$z_{{{j + 1}}}$  {kl[j]:.1f} nats" for j in order]
     if labels:
         rows = [f"{row}  {labels[j]}" for row, j in zip(rows, order, strict=True)]
@@ -227,11 +228,8 @@ def matrix(
     figure, axes = plt.subplots(figsize=figsize)
     picture = axes.imshow(table, vmin=0, aspect="auto")
 
-    # Black and white stand out equally, at 4.5 to 1, at this place of the colour map.
-    _, largest = picture.get_clim()
-    middle = 0.47 * largest
     for (row, column), value in np.ndenumerate(table):
-        colour = "black" if value > middle else "white"
+        colour = ink(picture, value)
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
 
     axes.set_xticks(range(len(factor_names)), factor_names)
@@ -240,6 +238,19 @@ def matrix(
     axes.spines[:].set_visible(False)
     figure.colorbar(picture, label=unit)
     return figure
+
+
+def ink(picture: AxesImage, value: float) -> str:
+    """The colour, "black" or "white", in which a number can be read on its cell of a heat map.
+
+    picture: what `imshow` returned. value: the number that the cell shows.
+    """
+    light = np.ravel(picture.to_rgba(np.array(value)))[:3]
+    linear = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ [0.2126, 0.7152, 0.0722]
+
+    # The contrast, as WCAG 2 defines it, is that of black above this luminance, else that of white.
+    return "black" if luminance > 0.179 else "white"
 
 
 class Rung(NamedTuple):

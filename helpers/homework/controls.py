@@ -263,16 +263,24 @@ def quiz(key: str) -> None:
 
     Raises ValueError for a key without a question.
     """
-    if key not in _QUIZZES:
-        raise ValueError(f"there is no question {key!r}; there are {', '.join(_QUIZZES)}")
-    text, right, reasons = _QUIZZES[key]
-    asked = Question(text, tuple(reasons), tuple(reasons.values()), right)
+    asked = quiz_question(key)
 
     def respond(choice: Choice) -> str:
         first = f"You chose {asked.compared(str(choice.chosen))}"
         return _spoken("\n".join([first, *asked.explained()]))
 
-    Choice(f"Question {key}: {text}", asked, respond).show()
+    Choice(f"Question {key}: {asked.text}", asked, respond).show()
+
+
+def quiz_question(key: str) -> Question:
+    """The question that `quiz` asks under a key.
+
+    Raises ValueError for a key without a question.
+    """
+    if key not in _QUIZZES:
+        raise ValueError(f"there is no question {key!r}; there are {', '.join(_QUIZZES)}")
+    text, right, reasons = _QUIZZES[key]
+    return Question(text, tuple(reasons), tuple(reasons.values()), right)
 
 
 # Texts

@@ -874,7 +874,7 @@ _DCI = Exercise(
             "Base K for a row with K entries: divide by log K. Guard against a sum of 0. "
             "D weighs its rows, C does not."
         ),
-        "weights = importance.sum(axis=1) / importance.sum()   # ρ_i",
+        "weights = importance.sum(axis=1) / importance.sum()   # ρ_j",
     ),
 )
 

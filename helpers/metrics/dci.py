@@ -23,13 +23,13 @@ class DCI:
     than a constant prediction.
     """
 
-    disentanglement: float  # Σ_i ρ_i D_i
-    completeness: float  # the mean of C_j
+    disentanglement: float  # Σ_j ρ_j D_j
+    completeness: float  # the mean of C_k
     informativeness: float  # the mean over factors of 1 - errors²: 1 is perfect, 0 a constant
     errors: np.ndarray  # [K], root mean square held-out error, as a fraction of a constant's
-    importance: np.ndarray  # [D, K], R_ij: how much code i matters for predicting factor j
-    per_code: np.ndarray  # [D], D_i
-    per_factor: np.ndarray  # [K], C_j
+    importance: np.ndarray  # [D, K], R_jk: how much code j matters for predicting factor k
+    per_code: np.ndarray  # [D], D_j
+    per_factor: np.ndarray  # [K], C_k
 
 
 def dci(
@@ -47,15 +47,15 @@ def dci(
 
     codes: [N, D], D at least 2, numbers. factors: [N, K], K at least 2: numbers, which need not be
       whole, or names.
-    regressor: "linear" and "lasso" (its penalty chosen by cross-validation), for which R_ij is the
+    regressor: "linear" and "lasso" (its penalty chosen by cross-validation), for which R_jk is the
       absolute weight of the standardised code; "forest" and "boosting", for which it is the share
       of the squared error that splits on the code remove.
     kinds: for each factor "ordinal" (predicted as a number), "categorical" (one 0/1 target a class)
       or "circular" (cosine and sine of the angle 2π · index / number of classes). Default: names
-      are categorical, numbers ordinal. R_ij sums over a factor's targets.
+      are categorical, numbers ordinal. R_jk sums over a factor's targets.
     test_size: the fraction held out. seed: of the split and of the trees.
-    Returns a `DCI` (Eastwood & Williams 2018, section 2). A code that never matters has D_i = 0 and
-    ρ_i = 0; a factor that nothing predicts has C_j = 0. Informativeness falls below 0 where a
+    Returns a `DCI` (Eastwood & Williams 2018, section 2). A code that never matters has D_j = 0 and
+    ρ_j = 0; a factor that nothing predicts has C_k = 0. Informativeness falls below 0 where a
     prediction is worse than a constant.
     Raises ValueError for NaN, unequal lengths, empty input, a factor with only one value or one
     that its kind does not suit, an unknown regressor or kind, and fewer codes or factors than two.
@@ -106,7 +106,7 @@ def dci(
     per_code = _one_minus_entropy(importance)  # [D]
     per_factor = _one_minus_entropy(importance.T)  # [K]
 
-    # ρ_i, the share of code i in all that matters.
+    # ρ_j, the share of code j in all that matters.
     total = importance.sum()
     share = importance.sum(axis=1) / total if total > 0 else np.zeros(len(per_code))
     return DCI(

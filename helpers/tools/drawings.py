@@ -413,7 +413,7 @@ def _shape(axes: Axes, x: float, y: float, kind: int) -> None:
 def series() -> Figure:
     """The map of the series. From the definition, 00, the way leads through the ELBO, 01, the
     multiplier, 02, and the parts of the KL, 03, to training, 04. From there it goes to drawing
-    what was never seen, 05, and to measuring: MIG, 06, DCI, 07, when they lie, 07b, and which model
+    what was never seen, 05, and what a critic gives, 05b, and to measuring: MIG, 06, DCI, 07, when they lie, 07b, and which model
     wins, 08. 09 is for your own pictures.
     """
     figure, axes = sheet(WIDTH, 3.4)
@@ -423,7 +423,8 @@ def series() -> Figure:
         "02": (43, 26, "02 β-VAE", BLUE),
         "03": (61, 26, "03 β-TCVAE", BLUE),
         "04": (61, 15.5, "04 training", ORANGE),
-        "05": (41, 15.5, "05 drawing what\nwas never seen", ORANGE),
+        "05": (43, 15.5, "05 drawing what\nwas never seen", ORANGE),
+        "05b": (25.5, 15.5, "05b with\na critic", ORANGE),
         "06": (61, 5, "06 MIG", GREEN),
         "07": (47, 5, "07 DCI", GREEN),
         "07b": (29.5, 5, "07b when do\nthey lie?", GREEN),
@@ -436,7 +437,8 @@ def series() -> Figure:
         "02": 12,
         "03": 14,
         "04": 13,
-        "05": 18,
+        "05": 16,
+        "05b": 11,
         "06": 10,
         "07": 10,
         "07b": 15,
@@ -452,7 +454,8 @@ def series() -> Figure:
         ((31.7, 26), (36.8, 26)),
         ((49.2, 26), (53.8, 26)),
         ((61, 22.5), (61, 19)),
-        ((54.3, 15.5), (50.2, 15.5)),
+        ((54.3, 15.5), (51.2, 15.5)),
+        ((34.8, 15.5), (31.2, 15.5)),
         ((61, 12), (61, 8.5)),
         ((55.8, 5), (52.2, 5)),
         ((41.8, 5), (37.2, 5)),
