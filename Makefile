@@ -3,12 +3,14 @@ PYTHON ?= python3
 LAB_FLAGS ?=
 # Where `make lab` keeps the copies that it opens; `make lab FOLDER=notebooks` opens the originals.
 FOLDER ?= my
+# The address of this repository on GitHub, for the links of `make site` to Binder and Colab.
+REPOSITORY ?=
 # The versions that are installed; `make CONSTRAINTS= …` lets pip choose.
 CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lint test test-all run bench weights homework slides clean
+.PHONY: help lab lint test test-all run bench weights homework slides frames site clean
 
 help:
 	@echo "make lab      install into .venv if need be, and open JupyterLab on your own copies of the notebooks, in my/"
@@ -20,6 +22,8 @@ help:
 	@echo "make weights  train again what lies in data/ (about eight hours; what is done is not repeated)"
 	@echo "make homework installs nbgrader, and writes the lecturer's and the students' copies of the homework into course/"
 	@echo "make slides   every notebook as slides in slides/, which need no network"
+	@echo "make site     the whole series as a web site in site/, whose sliders move without a kernel and without a network"
+	@echo "make frames   draw the pictures anew with which they move there (half an hour; after a widget has changed)"
 	@echo "make clean    remove .venv"
 
 lab: .venv/lab.done
@@ -39,7 +43,7 @@ PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: .venv/test.done
 	$(PYTEST)
 
-test-all: .venv/test.done .venv/teach.done .venv/slides.done .venv/browser.done
+test-all: .venv/test.done .venv/teach.done .venv/slides.done .venv/site.done .venv/browser.done
 	$(PYTEST) -m "grading or browser or not (grading or browser)"
 
 run: .venv/test.done
@@ -62,6 +66,12 @@ homework: .venv/teach.done
 slides: .venv/slides.done
 	$(BIN)/python -m helpers.tools.slides
 
+frames: .venv/test.done
+	$(BIN)/python tests/record_frames.py
+
+site: .venv/site.done
+	$(BIN)/python -m helpers.tools.site $(REPOSITORY)
+
 clean:
 	rm -rf .venv
 
@@ -69,7 +79,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e .
 	@touch $@
 
-# Everything else that is installed is an extra of pyproject.toml: test, lint, teach, browser, slides.
+# Everything else that is installed is an extra of pyproject.toml: test, lint, teach, browser, slides, site.
 .venv/%.done: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) -e '.[$*]'
 	@touch $@ .venv/lab.done

@@ -89,9 +89,11 @@ class Task:
         table = questions.texts(key)
         if set(table) != {"task", "found"}:
             raise ValueError(f"{key}: a task has `task` and `found`")
+        self.key = key
         self.reached = reached
+        self.asked = table["task"]
         self.found = table["found"]
-        self.text = ipywidgets.HTML(f"<b>Task.</b> {escape(table['task'])}")
+        self.text = ipywidgets.HTML(f"<b>Task.</b> {escape(self.asked)}")
         self.verdict = ipywidgets.HTML()
 
     def look(self, state: dict[str, Any]) -> None:
@@ -172,8 +174,8 @@ def filmstrip(render: Callable[..., Figure], alt: str, states: dict[str, dict[st
     """
     pictures = []
     for state in states.values():
-        png = _png(render(**state))
-        pictures.append(matplotlib.image.imread(io.BytesIO(png)))  # [H, W, 4]
+        drawn = io.BytesIO(png(render(**state)))
+        pictures.append(matplotlib.image.imread(drawn))  # [H, W, 4]
 
     # The widest and the tallest decide, in inches of the page.
     width = max(picture.shape[1] for picture in pictures) / DPI
@@ -211,17 +213,17 @@ def _control(name: str, values: Values) -> ipywidgets.Widget:
     return slider(value=start, min=low, max=high, step=step, **look)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as a PNG file of so many dots an inch; pyplot forgets it."""
     buffer = io.BytesIO()
 
     # A layout engine leaves no margin to cut off, so that one drawing is enough, in two thirds of
     # the time: `savefig` would draw everything once more beforehand, to find the margin.
     if figure.get_layout_engine():
-        figure.set_dpi(DPI)
+        figure.set_dpi(dpi)
         FigureCanvasAgg(figure).print_png(buffer)
     else:
-        figure.savefig(buffer, format="png", bbox_inches="tight", dpi=DPI)
+        figure.savefig(buffer, format="png", bbox_inches="tight", dpi=dpi)
 
     plt.close(figure)
     return buffer.getvalue()
@@ -229,9 +231,9 @@ def _png(figure: Figure) -> bytes:
 
 def _html_image(figure: Figure, alt: str) -> str:
     """The figure as an HTML element that holds all of it, as large as it was meant."""
-    png = _png(figure)
-    width = Image.open(io.BytesIO(png)).width * plots.SCREEN_DPI // DPI
+    picture = png(figure)
+    width = Image.open(io.BytesIO(picture)).width * plots.SCREEN_DPI // DPI
     return (
         f'<img alt="{escape(alt, quote=True)}" onload="{NAME_SLIDERS}" width="{width}" '
-        f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+        f'src="data:image/png;base64,{base64.b64encode(picture).decode()}">'
     )

@@ -55,11 +55,12 @@ def notebooks() -> list[Path]:
 
 
 def execute(
-    notebook: NotebookNode, folder: Path | str, question: str = PEAK_MEMORY
+    notebook: NotebookNode, folder: Path | str, question: str = PEAK_MEMORY, after: str = ""
 ) -> tuple[list[float], Any]:
     """Run a notebook's cells in place, as if in this folder, and then ask its kernel something.
 
     question: code that leaves a literal in `_answer`; by default, the peak memory in GB.
+    after: code that is run after each cell, and leaves nothing in the notebook.
 
     Returns the seconds of each cell, and that answer.
     """
@@ -76,13 +77,17 @@ def execute(
 
     # What the kernel itself warns of is dropped; what a cell warns of goes into its outputs.
     with client.setup_kernel(stderr=subprocess.DEVNULL):
+        ask = run_sync(client.kc.execute_interactive)
         for index, cell in enumerate(notebook.cells):
             start = time.perf_counter()
             client.execute_cell(cell, index, execution_count=None)
             seconds.append(time.perf_counter() - start)
+            if after:
+                reply = ask(after, store_history=False)
+                if reply["content"]["status"] == "error":
+                    raise RuntimeError(f"after cell {index}: {reply['content']['evalue']}")
 
         # The kernel ends with this block, so it is asked before.
-        ask = run_sync(client.kc.execute_interactive)
         reply = ask(question, silent=True, user_expressions={"answer": "_answer"})
 
     answer = reply["content"]["user_expressions"]["answer"]["data"]["text/plain"]

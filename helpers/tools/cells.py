@@ -32,3 +32,21 @@ def lines_of(source: str, statement: ast.stmt) -> list[str]:
     first = min(node.lineno for node in [statement, *decorators])
 
     return source.split("\n")[first - 1 : statement.end_lineno]
+
+
+def calls(source: str, *names: str) -> list[ast.Call]:
+    """All calls of functions or methods by one of these names, in the order of the source."""
+    found = [
+        node
+        for node in ast.walk(parsed(source))
+        if isinstance(node, ast.Call) and name_of(node.func) in names
+    ]
+    # Two calls of a chain, `a().b()`, begin at one place and end apart.
+    return sorted(found, key=lambda c: (c.func.end_lineno or 0, c.func.end_col_offset or 0))
+
+
+def name_of(function: ast.expr) -> str | None:
+    """By which name a function is called, None if by none, as in `table[0](x)`."""
+    if isinstance(function, ast.Name):
+        return function.id
+    return function.attr if isinstance(function, ast.Attribute) else None

@@ -151,8 +151,8 @@ def bound() -> Figure:
 
 def rate_distortion() -> Figure:
     """A falling curve in the plane of rate R and distortion E: the best distortion for each budget
-    of nats. A tangent touches it, with slope minus beta: there one more nat saves beta nats of
-    distortion. Below the curve no encoder comes.
+    of nats. A tangent touches it, with slope minus beta: there a small step of rate saves beta
+    times as much distortion. Below the curve no encoder comes.
     """
     figure, axes = plt.subplots(figsize=(5.4, 3.2), layout="constrained")
     rate = np.linspace(0.02, 4, 200)
@@ -176,7 +176,7 @@ def rate_distortion() -> Figure:
     axes.text(
         2.35,
         1.9,
-        "slope $-\\beta$: one more nat\nsaves $\\beta$ nats of distortion",
+        "slope $-\\beta$: a small step $dR$\nsaves $\\beta\\, dR$ of distortion",
         color=DARK[ORANGE],
     )
     axes.annotate(

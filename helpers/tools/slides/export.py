@@ -19,6 +19,16 @@ TEMPLATE = Path(__file__).resolve().parent / "slides.html.j2"
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
 
+# What a deck names of reveal.js, and what that names in turn.
+REVEAL = (
+    "dist/reveal.css",
+    "dist/reveal.js",
+    "dist/theme/white.css",
+    "dist/theme/fonts/source-sans-pro",
+    "plugin/notes/notes.js",
+    "LICENSE",
+)
+
 
 class BuiltDeck(NamedTuple):
     """A deck that was written."""
@@ -90,13 +100,15 @@ def copy_libraries(folder: Path) -> None:
             "install this package with its extra `slides`, as `make slides` does"
         )
 
-    # Of reveal.js all but what is for who develops it.
-    shutil.copytree(
-        sphinx_revealjs / "_static" / "revealjs",
-        folder / "reveal.js",
-        dirs_exist_ok=True,
-        ignore=shutil.ignore_patterns("*.map", "*.esm.js", "*.scss"),
-    )
+    # Of reveal.js the parts that a deck names.
+    for part in REVEAL:
+        source = sphinx_revealjs / "_static" / "revealjs" / part
+        target = folder / "reveal.js" / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, target)
 
     # Of MathJax the one file that holds all of it, letters included.
     (folder / "mathjax").mkdir(exist_ok=True)
