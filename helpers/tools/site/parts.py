@@ -111,7 +111,7 @@ def model(name: str, labels: Sequence[str], picked: Sequence[int], task: dict[st
         f'<div class="controls">{asks}{sliders}'
         f'<button type="button" class="back">Back to the start</button>{says}</div>'
         '<figure><canvas width="32" height="32" role="img" aria-label="What the decoder draws for '
-        'these latents."></canvas><figcaption role="status"></figcaption></figure></div>'
+        'these latents."></canvas><figcaption><span role="status"></span></figcaption></figure></div>'
     )
 
 

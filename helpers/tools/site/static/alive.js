@@ -216,7 +216,7 @@ async function sliders(widget) {
     if (!fruits) return;
 
     const name = named(model, nearest(pixels, fruits, model.shape));
-    widget.querySelector("figcaption").textContent = `The nearest true picture: a ${name}`;
+    widget.querySelector("figcaption span").textContent = `The nearest true picture: a ${name}`;
     if (verdict) {
       const done = name == "small black apple";
       verdict.textContent = done ? widget.dataset.found : "Not yet.";
