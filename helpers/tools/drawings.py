@@ -26,6 +26,7 @@ BLUE, ORANGE, GREEN, PINK = PALETTE[:4]
 INK = "#222222"
 DARK = {BLUE: "#00507F", ORANGE: "#8A5D00", GREEN: "#00664B", PINK: "#8A3F6B"}  # for letters
 PALE = {BLUE: "#DCEBF5", ORANGE: "#FBEFD5", GREEN: "#D6EEE6", PINK: "#F7E6EF", INK: "#EEEEEE"}
+BROKEN = "#A03D00"  # letters that say what goes wrong
 
 
 # Pieces
@@ -338,7 +339,7 @@ def dci() -> Figure:
         axes,
         12.5,
         15.5,
-        "along a row\n$D$, disentanglement:\ndoes this latent serve\none factor only?",
+        "along a row\nD, disentanglement:\ndoes this latent serve\none factor only?",
         10.5,
         color=BLUE,
     )
@@ -347,7 +348,7 @@ def dci() -> Figure:
         axes,
         58.5,
         21,
-        "down a column\n$C$, completeness:\nis one latent enough\nfor this factor?",
+        "down a column\nC, completeness:\nis one latent enough\nfor this factor?",
         10.5,
         color=DARK[ORANGE],
     )
@@ -356,7 +357,7 @@ def dci() -> Figure:
         axes,
         58.5,
         7,
-        "all rows together\n$I$, informativeness:\nhow well do they\npredict the factor?",
+        "all rows together\nI, informativeness:\nhow well do they\npredict the factor?",
         10.5,
         color=DARK[GREEN],
     )
@@ -365,31 +366,40 @@ def dci() -> Figure:
 
 
 def ladder() -> Figure:
-    """A staircase of worlds, each with one complication more than the one before: upright squares;
-    three shapes; squares that turn; hearts that turn, whose place in the table is not where they
-    are seen; all sprites. Below each step stands what breaks.
+    """The ladder of worlds. It begins with upright squares, of which everything is found. Three
+    worlds have one complication more: three shapes, of which area is found instead of shape;
+    squares that turn, which moves few pixels; and hearts that turn, whose place in the table is not
+    where they are seen. All sprites have all of it at once.
     """
-    figure, axes = sheet(WIDTH, 3.2)
-    steps = (
-        ("squares,\nupright", "everything is found"),
-        ("three\nshapes", "area instead\nof shape"),
-        ("squares\nthat turn", "a turn moves\nfew pixels"),
-        ("hearts\nthat turn", "the table's place\nis not the seen one"),
-        ("all\nsprites", "all of it at once"),
+    figure, axes = sheet(WIDTH, 3.5)
+    middle = (
+        (29, "three shapes", "area instead of shape"),
+        (17.5, "squares that turn", "a turn moves few pixels"),
+        (6, "hearts that turn", "the table's place\nis not the seen one"),
+    )
+    ends = (
+        (9, "squares, upright", "everything\nis found", DARK[GREEN]),
+        (65, "all sprites", "all of it\nat once", BROKEN),
     )
 
-    # A step is lower than the one before, and says inside what it is and below what breaks.
-    for i, (world, what) in enumerate(steps):
-        x, height = 8 + 14.4 * i, 25 - 2.7 * i
-        axes.add_patch(Rectangle((x - 7, 8), 14, height - 8, fc=PALE[BLUE], ec=BLUE, lw=1.4))
-        _shape(axes, x, height + 3.4, i)
-        say(axes, x, (height + 8) / 2, world, 10)
-        say(axes, x, 4, what, 9.5, color=DARK[GREEN] if i == 0 else "#A03D00")
+    # Each world has its shapes above its name, and below or beside it what becomes of its factors.
+    for kind, (x, world, what, colour) in zip((0, 4), ends, strict=True):
+        axes.add_patch(Rectangle((x - 8, 10.5), 16, 14, fc=PALE[BLUE], ec=BLUE, lw=1.4))
+        _shape(axes, x, 20.5, kind)
+        say(axes, x, 14, world, 10)
+        say(axes, x, 6.8, what, 9.5, color=colour)
+    for kind, (y, world, what) in enumerate(middle, 1):
+        axes.add_patch(Rectangle((23, y - 4.5), 28, 9, fc=PALE[BLUE], ec=BLUE, lw=1.4))
+        _shape(axes, 29.5, y, kind)
+        say(axes, 43, y + 2.2, world, 10)
+        say(axes, 43, y - 1.4, what, 9, color=BROKEN)
+        arrow(axes, (17.5, 17.5), (22.5, y))
+        arrow(axes, (51.5, y), (56.5, 17.5))
     return figure
 
 
 def _shape(axes: Axes, x: float, y: float, kind: int) -> None:
-    """What stands on a step of the ladder."""
+    """The shapes of a world of the ladder."""
     t = np.linspace(0, 2 * np.pi, 100)
     heart = np.stack([16 * np.sin(t) ** 3, 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t)])
     heart = heart / 8
