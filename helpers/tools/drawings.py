@@ -423,8 +423,8 @@ def _shape(axes: Axes, x: float, y: float, kind: int) -> None:
 def series() -> Figure:
     """The map of the series. From the definition, 00, the way leads through the ELBO, 01, the
     multiplier, 02, and the parts of the KL, 03, to training, 04. From there it goes to drawing
-    what was never seen, 05, and what a critic gives, 05b, and to measuring: MIG, 06, DCI, 07, when they lie, 07b, and which model
-    wins, 08. 09 is for your own pictures.
+    what was never seen, 05, and on to drawing with a critic, 05b, and to measuring: MIG, 06, DCI,
+    07, when they lie, 07b, and which model wins, 08. 09 is for your own pictures.
     """
     figure, axes = sheet(WIDTH, 3.4)
     places = {
