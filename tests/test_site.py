@@ -115,7 +115,7 @@ class Visit:
 WRONG = """() => {
   const wrong = [];
   const say = (what, e) => wrong.push(`${what}: ${e.outerHTML.slice(0, 120)}`);
-  if (document.querySelectorAll("h1").length != 1) wrong.push("not one title");
+  if (document.querySelectorAll("article h1").length != 1) wrong.push("not one title");
 
   let level = 1;
   for (const e of document.querySelectorAll("article :is(h1, h2, h3, h4)")) {
@@ -131,7 +131,7 @@ WRONG = """() => {
   }
   for (const e of document.querySelectorAll("article div.math")) {
     // What sticks out on the left could never be scrolled to.
-    const left = Math.min(...[...e.querySelectorAll("use, path")].map(
+    const left = Math.min(...[...e.querySelectorAll("use")].map(
       glyph => glyph.getBoundingClientRect().left).filter(Number.isFinite));
     if (e.checkVisibility() && left < e.getBoundingClientRect().left - 1) say("cut on the left", e);
   }

@@ -1,9 +1,10 @@
 """Sphinx makes the pages; here is what it gets, and what is put beside them."""
 
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def build(folder: Path, repository: str = "") -> None:
         for name in models.MODELS:
             (static / "models" / f"{name}.js").write_text(models.script(name), encoding="utf-8")
 
-        write_sources(source, repository)
+        (static / "apple.png").write_bytes(models.apple())
+        pictures = write_sources(source, repository)
         shutil.rmtree(folder, ignore_errors=True)
         run_sphinx(source, folder, Path(work) / "doctrees")
 
@@ -48,7 +50,8 @@ def build(folder: Path, repository: str = "") -> None:
     # develops the theme would open.
     for path in notebooks():
         shutil.copy(path, folder / path.relative_to(ROOT))
-    list(build_slides(folder / "slides"))
+    for deck in build_slides(folder / "slides"):
+        share_pictures(deck.file, pictures)
     for file in [*folder.rglob("*.map"), folder / "_static" / "webpack-macros.html"]:
         file.unlink()
     shutil.rmtree(folder / "_static" / "locales")
@@ -60,9 +63,13 @@ def notebooks() -> list[Path]:
     return [*sorted(folder.glob("*.ipynb")), *sorted(folder.glob("homework/*.ipynb"))]
 
 
-def write_sources(source: Path, repository: str) -> None:
-    """Write the pages as Sphinx reads them, in the folders in which the project has them."""
-    titles = {}
+def write_sources(source: Path, repository: str) -> dict[str, str]:
+    """Write the pages as Sphinx reads them, in the folders in which the project has them.
+
+    Returns the pictures of the pages: how one is written in base 64 -> its file in _static.
+    """
+    titles: dict[str, str] = {}
+    pictures: dict[str, str] = {}
     for path in notebooks():
         name = path.relative_to(ROOT).with_suffix("").as_posix()
         made = pages.page(path, name, list(offers(path, repository)))
@@ -72,6 +79,7 @@ def write_sources(source: Path, repository: str) -> None:
         target = source / f"{name}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(made.notebook, target)
+        pictures |= made.pictures
         for file, content in made.files.items():
             (source / "_static" / file).parent.mkdir(parents=True, exist_ok=True)
             (source / "_static" / file).write_bytes(content)
@@ -92,6 +100,20 @@ def write_sources(source: Path, repository: str) -> None:
     (source / "index.md").write_text(landing(titles), encoding="utf-8")
     sliders = models_page(models.fruit_sliders(), models.sprite_sliders())
     (source / "models.md").write_text(sliders, encoding="utf-8")
+    return pictures
+
+
+def share_pictures(deck: Path, pictures: Mapping[str, str]) -> None:
+    """Let a deck show the pictures of the pages, which it has a second time within it."""
+    page = deck.read_text(encoding="utf-8")
+
+    def shared(found: re.Match[str]) -> str:
+        file = pictures.get(re.sub(r"\s", "", found[1]))
+        return f"../_static/{file}" if file else found[0]
+
+    deck.write_text(
+        re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", shared, page), encoding="utf-8"
+    )
 
 
 def offers(path: Path, repository: str) -> Iterator[tuple[str, str]]:
@@ -120,6 +142,8 @@ def run_sphinx(source: Path, folder: Path, doctrees: Path) -> None:
         "html_theme": "sphinx_book_theme",
         "html_title": TITLE,
         "html_static_path": ["_static"],
+        "templates_path": [str(HERE / "templates")],
+        "html_favicon": "_static/apple.png",
         "html_css_files": ["site.css"],
         "html_js_files": [("alive.js", {"defer": "defer"})],
         "html_copy_source": False,
@@ -130,7 +154,7 @@ def run_sphinx(source: Path, folder: Path, doctrees: Path) -> None:
             "show_toc_level": 2,
             "home_page_in_toc": True,
             "navbar_persistent": [],
-            "extra_footer": '<p>How to cite it: <a href="GUIDE.html">the guide</a>.</p>',
+            "footer_content_items": ["author.html", "copyright.html", "cite.html"],
         },
         "html_context": {"default_mode": "auto"},
         "mathjax_path": "../slides/mathjax/tex-svg-full.js",

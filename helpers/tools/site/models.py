@@ -104,6 +104,13 @@ def fruits() -> dict[str, Any]:
     }
 
 
+def apple() -> bytes:
+    """A red apple as a PNG, the site's sign in a browser's tab."""
+    data = datasets.fruits()
+    code = data.code(object="apple", colour="red", size="huge", posX="middle", posY="middle")
+    return _file(data.images(code)[0].permute(1, 2, 0), "png")
+
+
 MODELS = {"fruits": fruits, "sprites": sprites}
 
 
@@ -164,12 +171,16 @@ def _sheet(images: Tensor) -> str:
     """Pictures [N, 3, H, W] in rows of `CELLS`, as the address of one picture that holds all."""
     _, channels, height, width = images.shape
     grid = images.reshape(-1, CELLS, channels, height, width).permute(0, 3, 1, 4, 2)
-    pixels = (grid.numpy() * 255).round().astype(np.uint8)
-    picture = Image.fromarray(pixels.reshape(-1, CELLS * width, channels))
+    whole = grid.reshape(-1, CELLS * width, channels)
+    return f"data:image/webp;base64,{base64.b64encode(_file(whole, 'webp')).decode()}"
 
+
+def _file(pixels: Tensor, kind: str) -> bytes:
+    """Pixels [H, W, 3] in [0, 1] as a file of this kind, which keeps every one of them."""
+    picture = Image.fromarray((pixels.numpy() * 255).round().astype(np.uint8))
     file = io.BytesIO()
-    picture.save(file, "webp", lossless=True, quality=100, method=6)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+    picture.save(file, kind, lossless=True, optimize=True, quality=100, method=6)
+    return file.getvalue()
 
 
 def script(name: str) -> str:

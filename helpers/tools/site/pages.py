@@ -27,6 +27,7 @@ class Page(NamedTuple):
 
     notebook: NotebookNode
     files: dict[str, bytes]
+    pictures: dict[str, str]  # how a picture is written in base 64 -> which of the files it is
 
 
 def page(path: Path, name: str, offers: Sequence[tuple[str, str]]) -> Page:
@@ -36,7 +37,7 @@ def page(path: Path, name: str, offers: Sequence[tuple[str, str]]) -> Page:
     name: of the page in the site, such as "notebooks/00_start_here".
     offers: what there is of the notebook besides, as text and address.
 
-    Raises ValueError for a widget that was not recorded.
+    Raises ValueError for a widget that was not recorded, and for outputs of other code.
     """
     return _Maker(name).page(nbformat.read(path, as_version=4), offers)
 
@@ -48,6 +49,7 @@ class _Maker:
         self.name = name
         self.static = "../" * name.count("/") + "_static"
         self.files: dict[str, bytes] = {}
+        self.pictures: dict[str, str] = {}
         self.keys: dict[str, str] = {}  # the variable that holds a prediction -> its key
 
     def page(self, notebook: NotebookNode, offers: Sequence[tuple[str, str]]) -> Page:
@@ -63,7 +65,8 @@ class _Maker:
         title, rest = cells[0].source.split("\n", 1)
         nav = f'<nav class="offers" aria-label="This notebook elsewhere">{links}</nav>'
         cells[0].source = f"{title}\n\n{nav}\n{rest}"
-        return Page(v4.new_notebook(cells=cells, metadata=notebook.metadata), self.files)
+        made = v4.new_notebook(cells=cells, metadata=notebook.metadata)
+        return Page(made, self.files, self.pictures)
 
     def code(self, cell: NotebookNode) -> NotebookNode:
         """A code cell, folded where the notebook folds it, with outputs that need no kernel."""
@@ -78,13 +81,15 @@ class _Maker:
             key = next(k.value.value for k in call.keywords if k.arg == "task")  # type: ignore[attr-defined]
             made.outputs.append(_html(self.widget(key)))
 
-        asked = iter(self.questions(cell.source))
+        asked = self.questions(cell.source)
         for output in cell.outputs:
             html = output.get("data", {}).get("text/html", "")
             if "image/png" in output.get("data", {}):
                 made.outputs.append(_html(self.picture(output)))
             elif html.startswith((QUESTION, REASONS)):
-                made.outputs.append(_html(next(asked)))
+                if not asked:
+                    raise ValueError(f"{self.name} shows a question that its cell does not ask")
+                made.outputs.append(_html(asked.pop(0)))
             elif html.startswith(TABLE):
                 made.outputs.append(_html(f'<div class="scrolls" tabindex="0">{html}</div>'))
             else:
@@ -94,8 +99,10 @@ class _Maker:
     def picture(self, output: NotebookNode) -> str:
         """A picture as an element that knows its text and its width."""
         told = output.metadata["image/png"]
-        file = f"pictures/{self.name.replace('/', '-')}-{len(self.files)}.webp"
-        self.files[file] = _smaller(base64.b64decode(output.data["image/png"]))
+        written = re.sub(r"\s", "", output.data["image/png"])
+        file = f"pictures/{self.name.replace('/', '-')}-{len(self.pictures)}.webp"
+        self.pictures[written] = file
+        self.files[file] = _smaller(base64.b64decode(written))
         return (
             f'<img class="figure" loading="lazy" alt="{escape(told["alt"])}" '
             f'width="{told["width"]}" src="{self.static}/{file}">'

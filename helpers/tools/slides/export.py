@@ -106,7 +106,9 @@ def copy_libraries(folder: Path) -> None:
         target = folder / "reveal.js" / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
+            # Of a font's forms the one that every browser takes.
+            other_forms = shutil.ignore_patterns("*.eot", "*.ttf")
+            shutil.copytree(source, target, dirs_exist_ok=True, ignore=other_forms)
         else:
             shutil.copy(source, target)
 
