@@ -43,8 +43,10 @@ def build(folder: Path, repository: str = "") -> None:
 
         (static / "apple.png").write_bytes(models.apple())
         pictures = write_sources(source, repository)
+        html = Path(work) / "html"
+        run_sphinx(source, html, Path(work) / "doctrees")
         shutil.rmtree(folder, ignore_errors=True)
-        run_sphinx(source, folder, Path(work) / "doctrees")
+        shutil.move(html, folder)
 
     # The originals, to be downloaded; the decks, which bring MathJax; and no file that only who
     # develops the theme would open.
