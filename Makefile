@@ -10,7 +10,7 @@ CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lint test test-all run bench weights homework slides frames site clean
+.PHONY: help lab lint test test-all run bench weights homework slides site frames clean
 
 help:
 	@echo "make lab      install into .venv if need be, and open JupyterLab on your own copies of the notebooks, in my/"

@@ -182,6 +182,7 @@ def test_every_widget_moves_by_keyboard_and_every_question_answers(browser, site
     visit = Visit(browser, (site / f"{name}.html").as_uri())
     page = visit.page
     page.evaluate("document.querySelectorAll('details.second').forEach(e => e.open = true)")
+    page.evaluate("document.querySelectorAll('.pass').forEach(e => e.click())")
     drawn = "e => e.querySelector('.over')?.src ?? e.querySelector('canvas')?.toDataURL()"
 
     shown = page.query_selector_all(".alive")
@@ -217,6 +218,20 @@ def test_every_widget_moves_by_keyboard_and_every_question_answers(browser, site
     assert visit.errors == []
     assert visit.asked_outside() == []
     page.close()
+
+
+@pytest.mark.browser
+def test_what_answers_a_prediction_waits_for_it(browser, site):  # noqa: F811
+    visit = Visit(browser, (site / "notebooks" / "00_start_here.html").as_uri())
+    form = visit.page.query_selector("form.vote")
+    reasons = f".reasons[data-of='{form.get_attribute('data-key')}']"
+    assert not visit.page.is_visible(reasons)
+
+    form.query_selector("input").check()
+    form.query_selector("button").click()
+    assert visit.page.is_visible(reasons)
+    assert not form.query_selector(".pass").is_visible()
+    visit.page.close()
 
 
 @pytest.mark.browser

@@ -20,6 +20,8 @@ HERE = Path(__file__).resolve().parent
 TITLE = "Disentangling variational autoencoders"
 TEXTS = ("GUIDE.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/CARDS.md", "data/README.md")
 
+NOT_FOUND = ("CHANGELOG.md", "CONTRIBUTING.md")  # by the search, which would name them first
+
 # What MyST would take for its own, and the notebooks mean as they write it.
 NOT_MYST = ["myst_line_comment", "myst_block_break", "myst_role", "myst_target", "colon_fence"]
 
@@ -97,6 +99,8 @@ def write_sources(source: Path, repository: str) -> dict[str, str]:
             text = text.replace("<!-- scores -->", models.scores())
         if path.parent == ROOT:
             text = text.replace("](README.md)", "](index.md)")
+        if path.name in NOT_FOUND:
+            text = f"---\nnosearch: true\n---\n{text}"
         target.write_text(text, encoding="utf-8")
     shutil.copytree(folder / "drawings", source / "notebooks" / "drawings")
     (source / "index.md").write_text(landing(titles), encoding="utf-8")
@@ -126,7 +130,7 @@ def offers(path: Path, repository: str) -> Iterator[tuple[str, str]]:
     if path.parent.name == "notebooks":
         yield "Slides", f"{up}slides/{path.stem}.slides.html"
     yield "Formulas", f"{up}notebooks/FORMULAS.html"
-    yield "Run it in JupyterLab", f"{up}GUIDE.html#Installing"
+    yield "How to run it", f"{up}GUIDE.html#Installing"
     if repository:
         name = repository.rstrip("/").removeprefix("https://github.com/")
         yield "Binder", f"https://mybinder.org/v2/gh/{name}/HEAD?urlpath=lab/tree/{place}"

@@ -69,7 +69,8 @@ def models_page(fruit_sliders: str, sprite_sliders: str) -> str:
         "decoders of two trained models; both run in this page. Each slider is one latent, and "
         "beside it stands the factor that it knows most about, as [notebook 06]"
         "(notebooks/06_mig.ipynb) measures it. If a latent is disentangled, moving it changes one "
-        "thing in the picture and nothing else.\n\n## Fruit\n\nThe model of notebooks "
+        "thing in the picture and nothing else. Those that carry most stand first. Move the first "
+        "slider of the fruit, then the third: which of them changes one thing only?\n\n## Fruit\n\nThe model of notebooks "
         "[00](notebooks/00_start_here.ipynb) and [05](notebooks/05_generating.ipynb). It has found "
         "groups: size has a latent of its own and colour two; object and place share "
         f"the rest.\n\n{fruit_sliders}\n\n## Sprites\n\nThe β-TCVAE of [notebook 04]"
@@ -106,14 +107,14 @@ def _swap() -> str:
         )
     )
     figures = "".join(
-        f'<figure><canvas width="32" height="32" role="img" aria-label="{words}"></canvas>'
-        f"<figcaption>{words}</figcaption></figure>"
-        for words in ("what the model draws", "the true picture")
+        f'<figure><p class="legend">{words}</p><canvas width="32" height="32" role="img" '
+        f'aria-label="{words}"></canvas><figcaption></figcaption></figure>'
+        for words in ("The machine draws this.", "And this is the true picture:")
     )
     met_by_five = (
-        "The machine has seen 1,206 pictures, and none of the 16 combinations with which it "
-        f"begins. It draws {met[0]:.0%} of such orders as they should be drawn; five machines, "
-        f"trained alike from other random numbers, draw {min(met):.0%} to {max(met):.0%}."
+        "The machine has seen 1,206 pictures, and none of the 16 combinations that are shown "
+        f"first. Of such requests it draws {met[0]:.0%} right; five machines, trained alike from "
+        f"other random numbers, draw {min(met):.0%} to {max(met):.0%} right."
     )
     return (
         f'<div class="alive swap">{sides}{figures}<p class="verdict" role="status"></p>'

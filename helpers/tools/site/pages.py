@@ -18,8 +18,15 @@ from helpers.questions import question
 from helpers.tools.cells import calls
 from helpers.tools.site import frames, models, parts
 
+STATES = "Some of its states, side by side"
+SHEET = (
+    "*This page is the sheet to read: the checks and buttons are in the notebook, and it needs a "
+    "kernel to run.*"
+)
+
 NOTE = re.compile(r"\n*<!-- notes:.*?-->", re.DOTALL)
-QUESTION, REASONS, TABLE = "<b>", "<details", "<table"  # how such outputs begin
+# How such outputs begin.
+QUESTION, REASONS, TABLE, CAPTION = "<b>", "<details", "<table", "<small"
 
 
 class Page(NamedTuple):
@@ -64,7 +71,8 @@ class _Maker:
         links = " ".join(f'<a href="{escape(where)}">{escape(text)}</a>' for text, where in offers)
         title, rest = cells[0].source.split("\n", 1)
         nav = f'<nav class="offers" aria-label="This notebook elsewhere">{links}</nav>'
-        cells[0].source = f"{title}\n\n{nav}\n{rest}"
+        sheet = f"\n{SHEET}\n" if "/homework/" in self.name else ""
+        cells[0].source = f"{title}\n\n{nav}\n{sheet}{rest}"
         made = v4.new_notebook(cells=cells, metadata=notebook.metadata)
         return Page(made, self.files, self.pictures)
 
@@ -76,8 +84,10 @@ class _Maker:
         elif cell.metadata.get("jupyter", {}).get("source_hidden"):
             made.metadata.tags = ["hide-input"]
 
-        # A saved notebook has no widgets; each stands before what its cell shows of it.
-        for call in calls(cell.source, "explore"):
+        # A saved notebook has no widgets; each stands before what its cell shows of it, which is
+        # folded then, since it would answer the task.
+        alive = calls(cell.source, "explore")
+        for call in alive:
             key = next(k.value.value for k in call.keywords if k.arg == "task")  # type: ignore[attr-defined]
             made.outputs.append(_html(self.widget(key)))
 
@@ -85,7 +95,11 @@ class _Maker:
         for output in cell.outputs:
             html = output.get("data", {}).get("text/html", "")
             if "image/png" in output.get("data", {}):
-                made.outputs.append(_html(self.picture(output)))
+                picture = self.picture(output)
+                made.outputs.append(_html(parts.folded(STATES, picture) if alive else picture))
+            elif alive and html.startswith(CAPTION):
+                folded = made.outputs[-1].data["text/html"].replace("</details>", "")
+                made.outputs[-1] = _html(f"{folded}<p>{html}</p></details>")
             elif html.startswith((QUESTION, REASONS)):
                 if not asked:
                     raise ValueError(f"{self.name} shows a question that its cell does not ask")

@@ -10,6 +10,8 @@ from typing import Any
 
 from helpers.questions import Question
 
+PASS = '<button type="button" class="pass" hidden>Show without guessing</button> '
+
 
 def widget(key: str, look: dict[str, Any], folder: str, size: tuple[int, int], dpi: int) -> str:
     """A recorded widget: controls with their task beside the picture of their state.
@@ -29,12 +31,12 @@ def widget(key: str, look: dict[str, Any], folder: str, size: tuple[int, int], d
     alt = escape(look["alt"])
     return (
         f'<div class="alive" id="widget-{key}" data-folder="{folder}">'
-        f'<div class="controls"><p><b>Task.</b> {escape(look["task"])}</p>{"".join(controls)}'
-        f'<p class="verdict" role="status">Not yet.</p></div>'
+        f'<div class="controls"><p><b>Task.</b> {escape(look["task"])}</p>{"".join(controls)}</div>'
         f'<div class="picture" style="aspect-ratio: {width} / {height}; '
         f'max-width: {width * 100 // dpi}px">'
         f'<img class="under" loading="lazy" alt="{alt}" src="{folder}/0.webp">'
         f'<img class="over" loading="lazy" alt="" src="{folder}/{look["frame"][start]}.webp"></div>'
+        '<p class="verdict" role="status">Not yet.</p>'
         f'<script type="application/json">{_json(state)}</script></div>'
     )
 
@@ -76,8 +78,8 @@ def vote(key: str, heading: str, asked: Question, *, at_once: bool) -> str:
     return (
         f'<form class="vote" data-key="{key}" data-right="{asked.right}">'
         f"<fieldset><legend>{escape(heading)}</legend>{options}</fieldset>"
-        f'<button type="submit" disabled>Commit</button> <span class="said" role="status"></span>'
-        f"</form>{reasons(key, asked) if at_once else ''}"
+        f'<button type="submit" disabled>Commit</button> {"" if at_once else PASS}'
+        f'<span class="said" role="status"></span></form>{reasons(key, asked) if at_once else ""}'
     )
 
 
@@ -109,10 +111,16 @@ def model(name: str, labels: Sequence[str], picked: Sequence[int], task: dict[st
     return (
         f'<div class="alive model" data-model="{name}"{found}>'
         f'<div class="controls">{asks}{sliders}'
-        f'<button type="button" class="back">Back to the start</button>{says}</div>'
+        '<button type="button" class="back">Back to the start</button></div>'
         '<figure><canvas width="32" height="32" role="img" aria-label="What the decoder draws for '
-        'these latents."></canvas><figcaption><span role="status"></span></figcaption></figure></div>'
+        'these latents."></canvas><figcaption><span role="status"></span></figcaption></figure>'
+        f"{says}</div>"
     )
+
+
+def folded(summary: str, html: str) -> str:
+    """Something behind a click."""
+    return f"<details><summary>{escape(summary)}</summary>{html}</details>"
 
 
 def _json(value: Any) -> str:

@@ -44,7 +44,7 @@ function recorded(widget) {
     }
     over.src = `${widget.dataset.folder}/${frame[state()]}.webp`;
     const done = reached[state()] == "1";
-    verdict.textContent = done ? found : "Not yet.";
+    verdict.textContent = done ? `Found. ${found}` : "Not yet.";
     verdict.classList.toggle("done", done);
   };
   widget.addEventListener("input", show);
@@ -57,11 +57,31 @@ function recorded(widget) {
 
 /* ---- Questions ---- */
 
+// What follows an element in its section, as far as the next heading.
+function following(element) {
+  const found = [];
+  for (let e = element?.nextElementSibling; e && e.tagName != "SECTION"; e = e.nextElementSibling) {
+    found.push(e);
+  }
+  return found;
+}
+
 function question(form) {
   const { key, right } = form.dataset;
   const button = form.querySelector("button");
   const reasons = document.querySelector(`.reasons[data-of="${key}"]`);
   const isBelow = form.nextElementSibling == reasons;
+
+  // What answers the question waits below it: the rest of its section, if the reasons are there.
+  const pass = form.querySelector(".pass");
+  const rest = pass ? following(form.closest(".cell")) : [];
+  const waiting = rest.some(element => element.contains(reasons)) ? rest : [];
+  const wait = on => {
+    for (const element of waiting) element.classList.toggle("waiting", on);
+    if (pass) pass.hidden = !on;
+  };
+  wait(waiting.length > 0);
+  pass?.addEventListener("click", () => wait(false));
 
   form.addEventListener("change", () => { button.disabled = false; });
   form.addEventListener("submit", event => {
@@ -71,6 +91,7 @@ function question(form) {
     const chosen = new FormData(form).get(key);
     const compared = `${chosen}. ${chosen == right ? "So it is." : `It is ${right}.`}`;
     form.classList.add("committed");
+    wait(false);
     for (const option of all("input", form)) option.disabled = true;
     button.textContent = "Committed";
     form.querySelector(".said").textContent =
@@ -216,10 +237,10 @@ async function sliders(widget) {
     if (!fruits) return;
 
     const name = named(model, nearest(pixels, fruits, model.shape));
-    widget.querySelector("figcaption span").textContent = `The nearest true picture: a ${name}`;
+    widget.querySelector("figcaption span").textContent = `The nearest true picture: ${name}`;
     if (verdict) {
       const done = name == "small black apple";
-      verdict.textContent = done ? widget.dataset.found : "Not yet.";
+      verdict.textContent = done ? `Found. ${widget.dataset.found}` : "Not yet.";
       verdict.classList.toggle("done", done);
     }
   };
@@ -256,13 +277,13 @@ async function swap(widget) {
     paint(drawn.querySelector("canvas"), pixels, model.shape);
     paint(wanted.querySelector("canvas"), fruits[aim], model.shape);
     wanted.querySelector("figcaption").innerHTML =
-      `a true ${named(model, aim)}, which it has ${model.unseen[aim] ? "<b>never</b> " : ""}seen`;
+      `${named(model, aim)}, ${model.unseen[aim] ? "which it has <b>never</b> seen" : "which it has seen"}`;
     widget.querySelector(".verdict").textContent =
-      `Of all true pictures a ${named(model, found)} is nearest to what it draws: ` +
-      (found == aim ? "as ordered." : "not what was ordered.");
+      `The nearest of all true pictures: ${named(model, found)}. ` +
+      (found == aim ? "That is what was asked for." : "That is not what was asked for.");
   };
   const set = (side, values) => values.forEach((value, i) => { side.menus[i].value = value; });
-  widget.addEventListener("change", show);
+  widget.addEventListener("change", () => { play(false); show(); });
 
   // It begins by itself with what it has never seen, until somebody touches it.
   const orders = model.unseen.flatMap((unseen, n) => unseen ? [n] : []);
