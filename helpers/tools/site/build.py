@@ -138,7 +138,7 @@ def offers(path: Path, repository: str) -> Iterator[tuple[str, str]]:
 
 
 def run_sphinx(source: Path, folder: Path, doctrees: Path) -> None:
-    """Turn the source folder into pages; a warning of Sphinx ends the build."""
+    """Turn the source folder into pages; what Sphinx warns of is printed."""
     options: dict[str, Any] = {
         "project": TITLE,
         "author": "The authors of this series",

@@ -70,7 +70,8 @@ def models_page(fruit_sliders: str, sprite_sliders: str) -> str:
         "beside it stands the factor that it knows most about, as [notebook 06]"
         "(notebooks/06_mig.ipynb) measures it. If a latent is disentangled, moving it changes one "
         "thing in the picture and nothing else. Those that carry most stand first. Move the first "
-        "slider of the fruit, then the third: which of them changes one thing only?\n\n## Fruit\n\nThe model of notebooks "
+        "slider of the fruit, then the third: which of them changes one thing only?"
+        "\n\n## Fruit\n\nThe model of notebooks "
         "[00](notebooks/00_start_here.ipynb) and [05](notebooks/05_generating.ipynb). It has found "
         "groups: size has a latent of its own and colour two; object and place share "
         f"the rest.\n\n{fruit_sliders}\n\n## Sprites\n\nThe β-TCVAE of [notebook 04]"
@@ -88,9 +89,13 @@ def _contents(caption: str, names: Sequence[str]) -> str:
 
 def _swap() -> str:
     """The swap: two fruits to choose, what the model draws, and the true picture."""
-    data = fruits()
-    runs = json.loads((DATA / "results.json").read_text(encoding="utf-8"))
-    met = [run["swap"] for run in runs["fruits_beta_tcvae_annealed"]["runs"].values()]
+    index = json.loads((DATA / "results.json").read_text(encoding="utf-8"))
+    entry = index["fruits_beta_tcvae_annealed"]
+    met = [run["swap"] for run in entry["runs"].values()]
+    unseen = entry["recipe"]["dataset"]["hold_out"]
+    data = fruits(hold_out=unseen)
+
+    # The two that are taken apart, and what comes of them.
     sides = "".join(
         f'<fieldset><legend>{legend}</legend><canvas width="32" height="32" role="img" '
         f'aria-label="The fruit that is chosen below."></canvas>'
@@ -112,8 +117,8 @@ def _swap() -> str:
         for words in ("The machine draws this.", "And this is the true picture:")
     )
     met_by_five = (
-        "The machine has seen 1,206 pictures, and none of the 16 combinations that are shown "
-        f"first. Of such requests it draws {met[0]:.0%} right; five machines, trained alike from "
+        f"The machine has seen {len(data):,} pictures, and none of the {len(unseen)} combinations "
+        f"that are shown first. Of such requests it draws {met[0]:.0%} right; five machines, trained alike from "
         f"other random numbers, draw {min(met):.0%} to {max(met):.0%} right."
     )
     return (

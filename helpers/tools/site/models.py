@@ -75,8 +75,7 @@ def fruits() -> dict[str, Any]:
     Beside the decoder: "factors", names and values of object, colour and size; for each of their
     combinations "codes", the posterior means in the middle of the sheet, and "unseen", whether the
     model has never seen it; "swapped", the latents that stand for colour or size; "start", the
-    code of the big red apple; "sheet", the true pictures as one; and "met", the shares of swaps
-    that five such models draw as they should, the first one this model's.
+    code of the big red apple; and "sheet", the true pictures as one.
     """
     known, data = _fruits()
     combinations = torch.cartesian_prod(*(torch.arange(size) for size in data.factor_sizes[:3]))
@@ -88,7 +87,6 @@ def fruits() -> dict[str, Any]:
     wanted = known.information[:, data.columns("colour", "size")].max(axis=1)
     rest = known.information[:, data.columns("object", "posX", "posY")].max(axis=1)
     unseen = {tuple(row) for row in data.held_out[:, :3].tolist()}
-    runs = json.loads((DATA / "results.json").read_text(encoding="utf-8"))
     return {
         **packed(known.model.decoder, known.model.image_shape),
         "factors": [
@@ -100,7 +98,6 @@ def fruits() -> dict[str, Any]:
         "swapped": np.flatnonzero(wanted > rest).tolist(),
         "start": [round(x, 4) for x in codes[_number(data, "apple", "red", "big")].tolist()],
         "sheet": _sheet(data.images(factors)),
-        "met": [run["swap"] for run in runs["fruits_beta_tcvae_annealed"]["runs"].values()],
     }
 
 
