@@ -19,7 +19,7 @@ help:
 	@echo "make test-all the same, a whole run of nbgrader over the homework (0.5 GB), and every notebook in Chromium if there is one"
 	@echo "make run      execute all notebooks in place and print seconds, memory, equations, near misses and claims"
 	@echo "make bench    measure the speed of what takes long, as ratios"
-	@echo "make weights  train again what lies in data/ (about eight hours; what is done is not repeated)"
+	@echo "make weights  train again what lies in data/ (about fifteen hours; what is done is not repeated)"
 	@echo "make homework installs nbgrader, and writes the lecturer's and the students' copies of the homework into course/"
 	@echo "make slides   every notebook as slides in slides/, which need no network"
 	@echo "make site     the whole series as a web site in site/, whose sliders move without a kernel and without a network"
@@ -59,6 +59,7 @@ weights: .venv/lab.done
 	$(BIN)/python data/make_long.py
 	$(BIN)/python data/make_ladder.py
 	$(BIN)/python data/make_turning.py
+	$(BIN)/python data/make_importance.py
 
 homework: .venv/teach.done
 	$(BIN)/python -m helpers.tools.lecturer_copies course

@@ -11,7 +11,8 @@ KINDS = ("ordinal", "categorical", "circular")
 FOLDS = 3  # of the cross-validation that chooses the lasso's penalty
 
 # A regressor is fitted to standardised codes x [n, D] and targets y [n, M]. It says how much each
-# code matters to it [D], and what it predicts [m, M] for other codes x_test [m, D].
+# code matters to it, for each target [D, M] or for all of them together [D, 1], and what it
+# predicts [m, M] for other codes x_test [m, D].
 Regressor = Callable[[np.ndarray, np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
@@ -28,6 +29,7 @@ class DCI:
     informativeness: float  # the mean over factors of 1 - errors²: 1 is perfect, 0 a constant
     errors: np.ndarray  # [K], root mean square held-out error, as a fraction of a constant's
     importance: np.ndarray  # [D, K], R_jk: how much code j matters for predicting factor k
+    target_importance: list[np.ndarray]  # K times [D, M]: the same for each target of the factor
     per_code: np.ndarray  # [D], D_j
     per_factor: np.ndarray  # [K], C_k
 
@@ -85,6 +87,7 @@ def dci(
     # standard deviation is 1, so that the errors are fractions of a constant prediction's.
     x = _standardised(code_table, fit)  # [N, D]
     importance = np.zeros((code_table.shape[1], len(labels)))  # [D, K]
+    target_importance = []
     errors = np.zeros(len(labels))  # [K]
     for k, (factor, kind) in enumerate(zip(labels, kind_of, strict=True)):
         y = _standardised(_targets(factor, kind), fit, jointly=True)  # [N, M]
@@ -95,7 +98,9 @@ def dci(
                     "too few of another to learn it and to test it: give more images with its rare "
                     "values, or leave its column out"
                 )
-        importance[:, k], predicted = _REGRESSORS[regressor](x[fit], y[fit], x[test], seed)
+        of_targets, predicted = _REGRESSORS[regressor](x[fit], y[fit], x[test], seed)
+        target_importance.append(of_targets)
+        importance[:, k] = of_targets.sum(axis=1)
         left_over = ((y[test] - predicted) ** 2).sum()
         errors[k] = np.sqrt(left_over / (y[test] ** 2).sum())
 
@@ -115,6 +120,7 @@ def dci(
         informativeness=float((1 - errors**2).mean()),
         errors=errors,
         importance=importance,
+        target_importance=target_importance,
         per_code=per_code,
         per_factor=per_factor,
     )
@@ -177,7 +183,7 @@ def _linear(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least squares: absolute weights, and predictions."""
     weights = np.linalg.lstsq(x, y, rcond=None)[0]  # [D, M]
-    return np.abs(weights).sum(axis=1), x_test @ weights
+    return np.abs(weights), x_test @ weights
 
 
 def _lasso(
@@ -186,11 +192,11 @@ def _lasso(
     """The same with a penalty on the weights, chosen by cross-validation."""
     from sklearn.linear_model import LassoCV
 
-    importance = np.zeros(x.shape[1])
+    importance = np.zeros((x.shape[1], y.shape[1]))
     predicted = np.zeros((len(x_test), y.shape[1]))
     for column, target in enumerate(y.T):
         lasso = LassoCV(cv=FOLDS, random_state=seed, max_iter=10_000).fit(x, target)
-        importance += np.abs(lasso.coef_)
+        importance[:, column] = np.abs(lasso.coef_)
         predicted[:, column] = lasso.predict(x_test)
     return importance, predicted
 
@@ -207,7 +213,7 @@ def _forest(
 
     forest = RandomForestRegressor(30, min_samples_leaf=5, random_state=seed, n_jobs=-1)
     forest.fit(x, y if y.shape[1] > 1 else y[:, 0])
-    return forest.feature_importances_, forest.predict(x_test).reshape(len(x_test), -1)
+    return forest.feature_importances_[:, None], forest.predict(x_test).reshape(len(x_test), -1)
 
 
 def _boosting(
@@ -216,11 +222,11 @@ def _boosting(
     """Boosted trees, target by target, whose shares are weighted by the targets' variances."""
     from sklearn.ensemble import GradientBoostingRegressor
 
-    importance = np.zeros(x.shape[1])
+    importance = np.zeros((x.shape[1], y.shape[1]))
     predicted = np.zeros((len(x_test), y.shape[1]))
     for column, target in enumerate(y.T):
         trees = GradientBoostingRegressor(subsample=0.5, random_state=seed).fit(x, target)
-        importance += trees.feature_importances_ * target.var()
+        importance[:, column] = trees.feature_importances_ * target.var()
         predicted[:, column] = trees.predict(x_test)
     return importance, predicted
 
