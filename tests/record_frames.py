@@ -1,17 +1,17 @@
 """Draw the pictures with which the widgets move on the web site: `make frames`.
 
 Each notebook is executed, nothing of it is saved, and after each cell its new widgets are drawn in
-all their states: helpers/tools/site/frames.py says how. It takes about half an hour.
+all their states: helpers/tools/alive/frames.py says how. It takes about half an hour.
 """
 
 import sys
 
 import nbformat
 
-from helpers.tools.site.frames import FOLDER
+from helpers.tools.alive.frames import FOLDER
 from run_notebooks import calls, execute, notebooks
 
-RECORD = "from helpers.tools.site import frames as _frames; _frames.record_new({folder!r})"
+RECORD = "from helpers.tools.alive import frames as _frames; _frames.record_new({folder!r})"
 
 
 def main(names: list[str]) -> None:

@@ -18,7 +18,7 @@ import run_notebooks
 from helpers import DATA, questions, training
 from helpers.tools import slides
 from helpers.tools.cells import calls
-from helpers.tools.site import frames, models
+from helpers.tools.alive import frames, models
 from run_notebooks import ROOT, code_cells
 from test_browser import browser, need  # noqa: F401  (a fixture)
 

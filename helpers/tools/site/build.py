@@ -11,7 +11,8 @@ from typing import Any
 import nbformat
 from sphinx.application import Sphinx
 
-from helpers.tools.site import models, pages
+from helpers.tools.alive import models
+from helpers.tools.site import pages
 from helpers.tools.site.landing import landing, models_page
 from helpers.tools.slides import build as build_slides
 
@@ -38,7 +39,8 @@ def build(folder: Path, repository: str = "") -> None:
     with tempfile.TemporaryDirectory() as work:
         source = Path(work) / "source"
         static = source / "_static"
-        shutil.copytree(HERE / "static", static)
+        for part in (HERE, HERE.parent / "alive"):
+            shutil.copytree(part / "static", static, dirs_exist_ok=True)
         (static / "models").mkdir()
         for name in models.MODELS:
             (static / "models" / f"{name}.js").write_text(models.script(name), encoding="utf-8")
@@ -150,7 +152,7 @@ def run_sphinx(source: Path, folder: Path, doctrees: Path) -> None:
         "html_static_path": ["_static"],
         "templates_path": [str(HERE / "templates")],
         "html_favicon": "_static/apple.png",
-        "html_css_files": ["site.css"],
+        "html_css_files": ["alive.css", "site.css"],
         "html_js_files": [("alive.js", {"defer": "defer"})],
         "html_copy_source": False,
         "html_show_sourcelink": False,

@@ -16,7 +16,7 @@ from PIL import Image
 from helpers.homework.controls import quiz_question
 from helpers.questions import question
 from helpers.tools.cells import calls
-from helpers.tools.site import frames, models, parts
+from helpers.tools.alive import frames, models, parts
 
 STATES = "Some of its states, side by side"
 SHEET = (

@@ -31,7 +31,7 @@ def widget(key: str, look: dict[str, Any], folder: str, size: tuple[int, int], d
     alt = escape(look["alt"])
     return (
         f'<div class="alive" id="widget-{key}" data-folder="{folder}">'
-        f'<div class="controls"><p><b>Task.</b> {escape(look["task"])}</p>{"".join(controls)}</div>'
+        f'<div class="dials"><p><b>Task.</b> {escape(look["task"])}</p>{"".join(controls)}</div>'
         f'<div class="picture" style="aspect-ratio: {width} / {height}; '
         f'max-width: {width * 100 // dpi}px">'
         f'<img class="under" loading="lazy" alt="{alt}" src="{folder}/0.webp">'
@@ -110,7 +110,7 @@ def model(name: str, labels: Sequence[str], picked: Sequence[int], task: dict[st
     found = f' data-found="{escape(task["found"])}"' if task else ""
     return (
         f'<div class="alive model" data-model="{name}"{found}>'
-        f'<div class="controls">{asks}{sliders}'
+        f'<div class="dials">{asks}{sliders}'
         '<button type="button" class="back">Back to the start</button></div>'
         '<figure><canvas width="32" height="32" role="img" aria-label="What the decoder draws for '
         'these latents."></canvas><figcaption><span role="status"></span></figcaption></figure>'

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from helpers import DATA, datasets, gaussians, metrics, questions, training
 from helpers.datasets import FactorTable
 from helpers.models import VAE
-from helpers.tools.site import parts
+from helpers.tools.alive import parts
 
 OPEN = 0.1  # nats that a latent carries at least, to get a slider
 CELLS = 25  # fruits in a row of the sheet of true pictures
