@@ -5,12 +5,15 @@ LAB_FLAGS ?=
 FOLDER ?= my
 # The address of this repository on GitHub, for the links of `make site` to Binder and Colab.
 REPOSITORY ?=
+# The lecture of `make live`: 1 to 4, or single; and any words for `make exam`, known to you alone.
+LECTURE ?= 1
+SEED ?=
 # The versions that are installed; `make CONSTRAINTS= …` lets pip choose.
 CONSTRAINTS ?= -c constraints.txt
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help lab lint test test-all run bench weights homework slides site frames clean
+.PHONY: help lab lint test test-all run bench weights homework exam slides pdf live site frames clean
 
 help:
 	@echo "make lab      install into .venv if need be, and open JupyterLab on your own copies of the notebooks, in my/"
@@ -21,7 +24,10 @@ help:
 	@echo "make bench    measure the speed of what takes long, as ratios"
 	@echo "make weights  train again what lies in data/ (about fifteen hours; what is done is not repeated)"
 	@echo "make homework installs nbgrader, and writes the lecturer's and the students' copies of the homework into course/"
-	@echo "make slides   every notebook as slides in slides/, which need no network"
+	@echo "make exam SEED=…  an exam with your own numbers, and its answers, into course/"
+	@echo "make slides   a deck for each lecture in slides/, which needs no network"
+	@echo "make pdf      the same on paper, a page a slide, and a sheet of all formulas; needs a Chromium"
+	@echo "make live LECTURE=2  the notebooks of a lecture in JupyterLab, code folded and figures large"
 	@echo "make site     the whole series as a web site in site/, whose sliders move without a kernel and without a network"
 	@echo "make frames   draw the pictures anew with which they move there (half an hour; after a widget has changed)"
 	@echo "make clean    remove .venv"
@@ -64,8 +70,17 @@ weights: .venv/lab.done
 homework: .venv/teach.done
 	$(BIN)/python -m helpers.tools.lecturer_copies course
 
+exam: .venv/lab.done
+	$(BIN)/python -m helpers.tools.teaching.exam "$(SEED)"
+
 slides: .venv/slides.done
-	$(BIN)/python -m helpers.tools.slides
+	$(BIN)/python -m helpers.tools.talks
+
+pdf: .venv/slides.done .venv/browser.done
+	$(BIN)/python -m helpers.tools.talks pdf
+
+live: .venv/lab.done
+	$(BIN)/python -m helpers.tools.live $(LECTURE) $(LAB_FLAGS)
 
 frames: .venv/test.done
 	$(BIN)/python tests/record_frames.py

@@ -28,8 +28,7 @@ NOTEBOOKS = {
     for path in run_notebooks.notebooks()
 }
 
-# The last two are for the slides.
-KNOWN_TAGS = {"nbval-ignore-output", "raises-exception", "show-code", "hide-output"}
+KNOWN_TAGS = {"nbval-ignore-output", "raises-exception"}
 
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS.values(), ids=NOTEBOOKS.keys())
 needs_make = pytest.mark.skipif(

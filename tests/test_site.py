@@ -16,16 +16,16 @@ from bs4 import BeautifulSoup
 
 import run_notebooks
 from helpers import DATA, questions, training
-from helpers.tools import slides
-from helpers.tools.cells import calls
+from helpers.tools import talks
 from helpers.tools.alive import frames, models
+from helpers.tools.cells import calls
 from run_notebooks import ROOT, code_cells
 from test_browser import browser, need  # noqa: F401  (a fixture)
 
 NAMES = [p.relative_to(ROOT).with_suffix("").as_posix() for p in run_notebooks.notebooks()]
 TEXTS = ["index", "models", "GUIDE", "CHANGELOG", "CONTRIBUTING", "data/CARDS", "data/README"]
 TEXTS += ["notebooks/FORMULAS", "notebooks/LECTURES", "notebooks/REFERENCES"]
-TEXTS += ["notebooks/homework/GRADING"]
+TEXTS += ["notebooks/homework/GRADING", "notebooks/talks/BOARD", "notebooks/talks/SYLLABUS"]
 MEGABYTES = 40  # of the whole site
 OF_A_PAGE = 4  # before what comes into view later
 NARROW = {"width": 390, "height": 844}
@@ -83,7 +83,7 @@ def test_a_recorded_task_can_be_done_and_is_not_done_at_the_start(path):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
-    need(slides.installed("myst_nb"), "the extra `site` is not installed")
+    need(talks.installed("myst_nb"), "the extra `site` is not installed")
     from helpers.tools.site import build
 
     folder = tmp_path_factory.mktemp("site")

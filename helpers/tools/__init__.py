@@ -1,1 +1,1 @@
-"""What no notebook imports: the lecturer's copies of the homework, and the slides."""
+"""What no notebook imports: talks, the site, copies of the notebooks, the homework of a class."""

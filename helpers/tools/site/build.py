@@ -4,7 +4,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 from helpers.tools.alive import models
 from helpers.tools.site import pages
 from helpers.tools.site.landing import landing, models_page
-from helpers.tools.slides import build as build_slides
+from helpers.tools.talks import build as build_talks
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
@@ -56,8 +56,7 @@ def build(folder: Path, repository: str = "") -> None:
     # develops the theme would open.
     for path in notebooks():
         shutil.copy(path, folder / path.relative_to(ROOT))
-    for deck in build_slides(folder / "slides"):
-        share_pictures(deck.file, pictures)
+    build_talks(folder / "slides", static="../_static", known=pictures)
     for file in [*folder.rglob("*.map"), folder / "_static" / "webpack-macros.html"]:
         file.unlink()
     shutil.rmtree(folder / "_static" / "locales")
@@ -92,7 +91,9 @@ def write_sources(source: Path, repository: str) -> dict[str, str]:
 
     # The pages of text. What they say of the README, the first page says.
     folder = ROOT / "notebooks"
-    texts = [ROOT / name for name in TEXTS] + [*folder.glob("*.md"), *folder.glob("homework/*.md")]
+    texts = [ROOT / name for name in TEXTS]
+    texts += [*folder.glob("*.md"), *folder.glob("homework/*.md")]
+    texts += [path for path in folder.glob("talks/*.md") if path.stem.isupper()]
     for path in texts:
         target = source / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +102,10 @@ def write_sources(source: Path, repository: str) -> dict[str, str]:
             text = text.replace("<!-- scores -->", models.scores())
         if path.parent == ROOT:
             text = text.replace("](README.md)", "](index.md)")
+        # Here a talk is its deck.
+        deck = "../" * (len(path.relative_to(ROOT).parts) - 1) + r"slides/\2.html"
+        talk = r"\[([^\]]*)\]\((?:talks/)?([a-z]+\d?)\.md\)"
+        text = re.sub(talk, rf'<a href="{deck}">\1</a>', text)
         if path.name in NOT_FOUND:
             text = f"---\nnosearch: true\n---\n{text}"
         target.write_text(text, encoding="utf-8")
@@ -111,26 +116,11 @@ def write_sources(source: Path, repository: str) -> dict[str, str]:
     return pictures
 
 
-def share_pictures(deck: Path, pictures: Mapping[str, str]) -> None:
-    """Let a deck show the pictures of the pages, which it has a second time within it."""
-    page = deck.read_text(encoding="utf-8")
-
-    def shared(found: re.Match[str]) -> str:
-        file = pictures.get(re.sub(r"\s", "", found[1]))
-        return f"../_static/{file}" if file else found[0]
-
-    deck.write_text(
-        re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", shared, page), encoding="utf-8"
-    )
-
-
 def offers(path: Path, repository: str) -> Iterator[tuple[str, str]]:
     """What there is of a notebook besides its page: a text and an address each."""
     place = path.relative_to(ROOT).as_posix()
     up = "../" * place.count("/")
     yield "Notebook (.ipynb)", path.name
-    if path.parent.name == "notebooks":
-        yield "Slides", f"{up}slides/{path.stem}.slides.html"
     yield "Formulas", f"{up}notebooks/FORMULAS.html"
     yield "How to run it", f"{up}GUIDE.html#Installing"
     if repository:

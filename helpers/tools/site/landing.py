@@ -23,8 +23,8 @@ DOORS = (
     ),
     (
         "A lecturer",
-        "takes [the plan](notebooks/LECTURES.md): three lectures of 90 minutes, or one, with decks "
-        "that need no network and the question to ask at each section.",
+        "takes [the plan](notebooks/LECTURES.md): four lectures of 90 minutes, or one of 60, with "
+        "decks whose sliders move, notes, a board script, a syllabus and an exam.",
     ),
     (
         "A homework class",
@@ -34,7 +34,15 @@ DOORS = (
 )
 PAGES = (
     ("Reference", ["notebooks/FORMULAS", "data/CARDS", "notebooks/REFERENCES"]),
-    ("To teach", ["notebooks/LECTURES", "notebooks/homework/GRADING"]),
+    (
+        "To teach",
+        [
+            "notebooks/LECTURES",
+            "notebooks/talks/SYLLABUS",
+            "notebooks/talks/BOARD",
+            "notebooks/homework/GRADING",
+        ],
+    ),
     ("The project", ["GUIDE", "CONTRIBUTING", "CHANGELOG", "data/README"]),
 )
 

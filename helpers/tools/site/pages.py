@@ -24,7 +24,6 @@ SHEET = (
     "kernel to run.*"
 )
 
-NOTE = re.compile(r"\n*<!-- notes:.*?-->", re.DOTALL)
 # How such outputs begin.
 QUESTION, REASONS, TABLE, CAPTION = "<b>", "<details", "<table", "<small"
 
@@ -61,9 +60,7 @@ class _Maker:
 
     def page(self, notebook: NotebookNode, offers: Sequence[tuple[str, str]]) -> Page:
         cells = [
-            v4.new_markdown_cell(NOTE.sub("", cell.source))
-            if cell.cell_type == "markdown"
-            else self.code(cell)
+            v4.new_markdown_cell(cell.source) if cell.cell_type == "markdown" else self.code(cell)
             for cell in notebook.cells
         ]
 

@@ -17,14 +17,13 @@ def main(arguments: Sequence[str]) -> None:
         return
 
     folder = ROOT / "slides"
-    written = []
-    for deck in build(folder):
+    decks = build(folder)
+    for deck in decks:
         where = f"{folder.name}/{deck.file.name}"
         print(f"{where:<26}{len(deck.talk.slides):>4} slides{deck.talk.minutes:>6g} minutes")
-        written.append(deck.file)
 
     if arguments:
-        for file in print_pdf(written):
+        for file in print_pdf([deck.file for deck in decks] + [folder / "formulas.html"]):
             print(f"{folder.name}/{file.name}", flush=True)
     else:
         print("Open one in a browser. S opens the speaker's view.")

@@ -82,9 +82,7 @@ class _Reader:
         self.models: set[str] = set()
         self.sections: list[str] = []
         self.votes: list[str] = []  # remarks on the votes of the slide at hand
-        self.markdown = MarkdownIt("commonmark", {"html": True, "typographer": False})
-        self.markdown.enable("table")
-        self.markdown.use(dollarmath_plugin, renderer=_math)
+        self.markdown = _with_mathematics()
         self.markdown.core.ruler.push("alone", _unwrap_images)
         self.markdown.add_render_rule("image", lambda _, *parts: self._image(*parts))
         self.markdown.add_render_rule("bullet_list_open", _list_open)
@@ -107,9 +105,7 @@ class _Reader:
                     raise ValueError(f"{self.path.name}, {title}: text stands before its slide")
             else:
                 slides.append(self._slide(title.strip(), section, body))
-        return Talk(
-            slides[0].title, slides, self.sections, files=self.files, models=self.models
-        )
+        return Talk(slides[0].title, slides, self.sections, files=self.files, models=self.models)
 
     def _slide(self, heading: str, section: str, text: str) -> Slide:
         chosen = OPTIONS.search(heading)
@@ -270,6 +266,18 @@ def _smaller(png: bytes) -> bytes:
 
 
 # How Markdown is read
+
+
+def formulas(path: Path) -> str:
+    """A page of formulas as HTML, without its links, which lead nowhere on paper."""
+    text = path.read_text(encoding="utf-8")
+    return _with_mathematics().render(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text))
+
+
+def _with_mathematics() -> MarkdownIt:
+    """Markdown with tables and with equations between dollars."""
+    markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
+    return markdown.use(dollarmath_plugin, renderer=_math)
 
 
 def _math(content: str, options: dict[str, Any]) -> str:

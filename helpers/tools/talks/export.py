@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +10,12 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader
 
 from helpers.tools.alive import models
-from helpers.tools.talks.deck import Talk, read
+from helpers.tools.talks.deck import Talk, formulas, read
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 TALKS = ROOT / "notebooks" / "talks"
+FORMULAS = ROOT / "notebooks" / "FORMULAS.md"
 
 # Pixels of a projector; reveal.js scales a slide to any other.
 WIDTH, HEIGHT = 1280, 720
@@ -44,23 +45,27 @@ def talks() -> list[Path]:
 
 def build(
     folder: Path, static: str = "_static", known: Mapping[str, str] | None = None
-) -> Iterator[BuiltDeck]:
-    """Write the decks, and what they need, into a folder.
+) -> list[BuiltDeck]:
+    """Write the decks and the sheet of formulas, and what they need, into a folder.
 
     folder: is made if there is none.
     static: the folder, seen from `folder`, of what decks share with each other and with the site.
     known: pictures that are in it already: how one is written in base 64 -> its file there.
 
-    Yields each deck when it is written. Raises ValueError for a talk that cannot be read, and ends
-    the program if reveal.js or MathJax is missing.
+    Returns the decks. Raises ValueError for a talk that cannot be read, and ends the program if
+    reveal.js or MathJax is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _copy_libraries(folder)
     shutil.copy(HERE / "talk.css", folder)
     shared = folder / static
     shutil.copytree(HERE.parent / "alive" / "static", shared, dirs_exist_ok=True)
-    page = Environment(loader=FileSystemLoader(HERE)).get_template("talk.html.j2")
+    templates = Environment(loader=FileSystemLoader(HERE))
+    sheet = templates.get_template("sheet.html.j2").render(body=formulas(FORMULAS))
+    (folder / "formulas.html").write_text(sheet, encoding="utf-8")
 
+    decks = []
+    page = templates.get_template("talk.html.j2")
     for path in talks():
         talk = read(path, static, known)
         for name, content in talk.files.items():
@@ -75,13 +80,14 @@ def build(
         root = static.removesuffix("_static") or "./"
         html = page.render(talk=talk, static=static, root=root, width=WIDTH, height=HEIGHT)
         file.write_text(html, encoding="utf-8")
-        yield BuiltDeck(file, talk)
+        decks.append(BuiltDeck(file, talk))
+    return decks
 
 
-def print_pdf(decks: list[Path]) -> Iterator[Path]:
-    """Print decks with a Chromium that is installed, a page a slide.
+def print_pdf(pages: Sequence[Path]) -> Iterator[Path]:
+    """Print decks, a page a slide, and the sheet, with a Chromium that is installed.
 
-    decks: their pages. Yields each PDF, which lies beside its deck, when it is written.
+    pages: of `build`. Yields each PDF, which lies beside its page, when it is written.
     Ends the program if there is no Chromium, or no Playwright.
     """
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -97,13 +103,15 @@ def print_pdf(decks: list[Path]) -> Iterator[Path]:
     with sync_playwright() as playwright:
         # Without a sandbox, since as root Chromium has none.
         browser = playwright.chromium.launch(executable_path=browser_path, chromium_sandbox=False)
-        for deck in decks:
+        for file in pages:
             page = browser.new_page()
-            page.goto(f"{deck.resolve().as_uri()}?print-pdf")
-            page.wait_for_function("window.Reveal?.isReady()", timeout=120_000)
-            page.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
-            page.evaluate("Promise.all([...document.images].map(i => i.decode().catch(() => 0)))")
-            target = deck.with_suffix(".pdf")
+            page.goto(f"{file.resolve().as_uri()}?print-pdf")
+            page.wait_for_function("window.isLaidOut", timeout=120_000)
+            page.evaluate("""Promise.all([...document.images].map(picture => {
+                picture.loading = "eager";
+                return picture.decode();
+            }))""")
+            target = file.with_suffix(".pdf")
             page.pdf(path=target, prefer_css_page_size=True, print_background=True)
             page.close()
             yield target

@@ -172,5 +172,7 @@ def _holding(mark: str) -> NotebookNode:
 def _only(found: list, what: str):
     """The one thing that was found; ValueError for none and for several."""
     if len(found) != 1:
-        raise ValueError(f"there is {'no' if not found else f'more than one ({len(found)})'} {what}")
+        raise ValueError(
+            f"there is {'no' if not found else f'more than one ({len(found)})'} {what}"
+        )
     return found[0]
