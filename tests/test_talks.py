@@ -222,7 +222,7 @@ MEASURE = """() => {
       const size = parseFloat(getComputedStyle(e).fontSize);
       if (size < (e.closest(".where") ? 20 : 24)) say(`${e.tagName} of ${size} px`);
       const picture = e.matches("img:not(.over), canvas");
-      if (picture && inside.height < 200 * scale) say("a small picture");
+      if (picture && inside.height < 180 * scale) say("a small picture");
       if (e.tagName == "IMG" && !e.closest(".over") && !e.classList.contains("over")) {
         if (e.alt.length < 20) say("a picture without words");
       }

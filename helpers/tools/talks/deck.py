@@ -22,7 +22,8 @@ from helpers.tools.talks import named
 
 NOTES = re.compile(r"<!-- notes: ([\d.]+) minutes?\.(.*?)-->", re.DOTALL)
 OPTIONS = re.compile(r" \{([a-z ]+)\}$")
-KNOWN_OPTIONS = {"late", "split", "code"}
+KNOWN_OPTIONS = {"late", "split"}
+PICTURE = re.compile(r'<figure class="fills">.*?</figure>', re.DOTALL)
 
 # How many times the size that it has on a page a picture is drawn at most; with more its lines
 # would look coarse.
@@ -37,7 +38,7 @@ class Slide(NamedTuple):
     body: str  # HTML
     notes: str  # HTML for the speaker
     minutes: float
-    options: frozenset[str]  # "late": to be left out when time is short; "split"; "code"
+    options: frozenset[str]  # "late": to be left out when time is short; "split"
 
 
 @dataclass
@@ -120,6 +121,9 @@ class _Reader:
 
             self.votes = []
             body = self._html(NOTES.sub("", text))
+            if "split" in options:
+                words = PICTURE.sub("", body)
+                body = f'<div class="words">{words}</div>{"".join(PICTURE.findall(body))}'
             notes = self._html("\n\n".join([told[2].strip(), *self.votes]))
         except ValueError as error:
             raise ValueError(f"{self.path.name}, {title!r}: {error}") from error
