@@ -235,11 +235,12 @@ def _equation(number: str, words: str) -> str:
         return f'<div class="equation">\\[{escape(tex, quote=False)}\\]</div>'
 
     # Each step shows one row more than the last; what is still to come keeps its room.
+    kind_of_rows = "aligned" if "&" in rows[0] else "gathered"
     steps = []
     for shown in range(1, len(rows) + 1):
         later = [_phantom(row) for row in rows[shown:]]
         whole = "\\\\".join([*rows[:shown], *later])
-        step = f"\\begin{{aligned}}{whole}\\end{{aligned}}"
+        step = f"\\begin{{{kind_of_rows}}}{whole}\\end{{{kind_of_rows}}}"
         if shown == len(rows):
             step += "".join(re.findall(r"\\tag\{[^}]*\}", tex))
         kind = ' class="fragment"' if shown > 1 else ""
@@ -248,9 +249,11 @@ def _equation(number: str, words: str) -> str:
 
 
 def _rows(tex: str) -> list[str]:
-    """The rows of an equation that is aligned; one for another."""
+    """The rows of an equation that is aligned; of another, what stands between wide gaps."""
     found = re.search(r"\\begin\{aligned\}(.*)\\end\{aligned\}", tex, re.DOTALL)
-    return re.split(r"\\\\(?:\[[^\]]*\])?", found[1].strip()) if found else [tex]
+    if found:
+        return re.split(r"\\\\(?:\[[^\]]*\])?", found[1].strip())
+    return re.split(r"\\qquad", re.sub(r"\\tag\{[^}]*\}", "", tex).strip())
 
 
 def _phantom(row: str) -> str:
