@@ -100,12 +100,12 @@ def write_sources(source: Path, repository: str) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
         if path.name == "CARDS.md":
             text = text.replace("<!-- scores -->", models.scores())
-        if path.parent == ROOT:
-            text = text.replace("](README.md)", "](index.md)")
         # Here a talk is its deck.
         deck = "../" * (len(path.relative_to(ROOT).parts) - 1) + r"slides/\2.html"
         talk = r"\[([^\]]*)\]\((?:talks/)?([a-z]+\d?)\.md\)"
         text = re.sub(talk, rf'<a href="{deck}">\1</a>', text)
+        if path.parent == ROOT:
+            text = text.replace("](README.md)", "](index.md)")
         if path.name in NOT_FOUND:
             text = f"---\nnosearch: true\n---\n{text}"
         target.write_text(text, encoding="utf-8")
