@@ -22,9 +22,10 @@ from helpers import datasets, training
 from helpers.models import VAE
 from helpers.moments import slopes
 from helpers.swapping import changes, swap_scores
+from helpers.training.recipes import prepared
 from recipes import SEEDS, SHARED, altered
 from run_notebooks import ROOT
-from scoring import KINDS, scores
+from scoring import KINDS, rounded, scores
 from stored_models import missing_runs, read_index, train_missing
 
 DATA = ROOT / "data"
@@ -87,6 +88,19 @@ def test_runs_that_were_trained_once_more_are_the_same_runs():
         if again["recipe"]["dataset"]["function"] == "sprites":
             shapes = [np.shape(weights) for weights in again["lasso"]]
             assert shapes == [(6, targets) for targets in (3, 1, 2, 1, 1)]
+
+
+def test_runs_are_made_once_more_only_where_they_are_the_same(monkeypatch):
+    recipe = INDEX["vae"]["recipe"]
+    images, model, objective = prepared(recipe, SEEDS[0])
+    history = training.train(model, images, objective, 30, 64, 0, log_every=10, progress=False)
+    made_here = {"recipe": recipe, "history": rounded(history)}
+
+    monkeypatch.setattr(make_importance, "TRIED", 30)
+    monkeypatch.setattr(make_importance, "read_index", lambda: {"vae": made_here})
+    assert make_importance.is_repeatable()
+    made_here["history"]["reconstruction"][2] += 0.0001
+    assert not make_importance.is_repeatable()
 
 
 # The index and the weights
