@@ -54,6 +54,13 @@ def likely_cause(
         ):
             return f"likely, {why}"
 
+    # The same mistake, where whoever made it kept a logarithm of 0 finite.
+    for why, values in known.items():
+        finite = [words for words in got if _is_finite(values[words])]
+        telling = [w for w in finite if difference(values[w], expected[w], tolerance)]
+        if len(telling) >= 3 and all(alike(got[w], values[w], tolerance) for w in finite):
+            return f"likely, {why}"
+
     try:
         found = {words: as_array(value) for words, value in got.items()}
         wanted = {words: as_array(value) for words, value in expected.items()}
@@ -61,6 +68,14 @@ def likely_cause(
         return None
 
     return next(_seen(found, wanted, cases, tolerance), None)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether it is numbers, none of them NaN or infinite."""
+    try:
+        return bool(np.isfinite(as_array(value)).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def _seen(

@@ -17,6 +17,9 @@ IN_FULL = 64
 # How a sentence begins that is about a shape, which comes before any about values.
 OF_SHAPE = "it gives the shape"
 
+# How it begins where something else came than numbers.
+OF_KIND = "it gives a "
+
 # Rounding, where it stands for 0.
 _DUST = 1e-12
 
@@ -165,7 +168,7 @@ def _difference_of_numbers(got: Any, expected: Any, tolerance: float) -> str | N
     try:
         found = as_array(got)
     except (TypeError, ValueError):
-        return f"it gives a {type(got).__name__}, expected {in_words(expected)}."
+        return f"{OF_KIND}{type(got).__name__}, expected {in_words(expected)}."
 
     # A single number may come in a table of its own.
     if not wanted.ndim and found.size == 1:

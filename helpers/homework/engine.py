@@ -24,6 +24,7 @@ import torch
 
 from helpers.homework.causes import likely_cause
 from helpers.homework.differences import (
+    OF_KIND,
     OF_SHAPE,
     TOLERANCE,
     alike,
@@ -40,6 +41,7 @@ GRADING_SECONDS = 20
 # So many lines of what an answer printed are shown when it fails.
 PRINTED_LINES = 12
 
+_A_TEXT = "give a number, not a text."
 _IN_PLACE = "your function changes its input in place; work on a copy of it."
 _LEFT_TORCH = (
     "your function leaves PyTorch (`.numpy()`, `np.…`), and this is trained through: it has to "
@@ -326,8 +328,13 @@ def _as_parts(exercise: Exercise, value: Any) -> list[Any] | None:
     count = len(exercise.compared)
     if count == 1 and not exercise.probe:
         return None if value is None else [value]
-    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim and len(value) == count:
+    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim:
         value = list(value)
+
+    # Predicted numbers may come in rows, such as one for each model.
+    if exercise.kind == "predict" and isinstance(value, (tuple, list)):
+        rows = (row if isinstance(row, (tuple, list)) else [row] for row in value)
+        value = list(itertools.chain.from_iterable(rows))
     return list(value) if isinstance(value, (tuple, list)) and len(value) == count else None
 
 
@@ -358,7 +365,7 @@ def _differs(exercise: Exercise, got: Any, expected: Any) -> str | None:
     sentence = difference(got, expected, exercise.tolerance)
     if sentence and exercise.kind == "predict":
         text = isinstance(got, str)
-        return "give a number, not a text." if text else f"{in_words(got)} is not it."
+        return _A_TEXT if text else f"{in_words(got)} is not it."
     return sentence
 
 
@@ -454,6 +461,10 @@ def _cause(
     if not got or (is_gradient and not any(map(_is_anything, got.values()))):
         return None, None
     expected = {words: _right(exercise, wanted[words])[failing] for words in got}
+
+    # Where all that came out is right, what did not come out has a sentence of its own.
+    if not any(_differs(exercise, got[words], expected[words]) for words in got):
+        return None, None
     known = {}
     for why, made in mistakes.items():
         # A mistake that spoils what is right here is not the one that was made.
@@ -473,7 +484,7 @@ def _cause(
             meaning = exercise.meaning.get(words, "")
             sentence = meaning if isinstance(meaning, str) else meaning.get(name, "")
             wrong = _differs(exercise, got[words], expected[words])
-            if sentence and wrong and not wrong.startswith(OF_SHAPE):
+            if sentence and wrong and not wrong.startswith((OF_SHAPE, OF_KIND, _A_TEXT)):
                 cause, example = sentence, words
                 break
     if cause and len(exercise.compared) > 1:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from helpers.homework.engine import Exercise, mistaken
-from helpers.homework.kinds import Bug, Card, InWords, Step, order, predict, show_bug
+from helpers.homework.kinds import VISIBLE, Bug, Card, InWords, Step, order, predict, show_bug
 
 # What several exercises share
 
@@ -103,6 +103,19 @@ def _costs(variant: int) -> Exercise:
                 "one latent": latent + 0.5,
                 "one image": latents * (latent + 0.5),
                 "the mean over the images": latents * (latent + 0.5),
+            },
+            "σ² is missing from the closed form: it is 1 here, and cancels the -1.": {
+                "one latent": latent - 0.5,
+                "one image": latents * (latent - 0.5),
+                "the mean over the images": latents * (latent - 0.5),
+            },
+            "only a code that is the prior costs nothing; here the mean is another one.": {
+                "one latent": 0,
+                "one image": 0,
+                "the mean over the images": 0,
+            },
+            "the latents were averaged with the images; those of an image add up.": {
+                "the mean over the images": latent
             },
             "the KL was divided by the number of images once more.": {
                 "the mean over the images": latents * latent / images
@@ -328,6 +341,46 @@ _ESTIMATES = Exercise(
         "the best draw was taken for their mean.": mistaken(
             estimates, (".logsumexp(0) - math.log(len(log_weights))", ".max(0).values")
         ),
+        "the second estimate added up over the images; the draws are the rows.": mistaken(
+            estimates, (".logsumexp(0)", ".logsumexp(1)")
+        ),
+        "the largest was subtracted before exp, and not added again after the logarithm.": mistaken(
+            estimates,
+            (
+                "log_weights.logsumexp(0) - math.log(len(log_weights))",
+                "(log_weights - log_weights.amax(0)).exp().mean(0).log()",
+            ),
+        ),
+        "the largest of the whole table was subtracted before exp; each image needs its "
+        "own.": mistaken(
+            estimates,
+            (
+                "log_weights.logsumexp(0) - math.log(len(log_weights))",
+                "(log_weights - log_weights.max()).exp().mean(0).log() + log_weights.max()",
+            ),
+        ),
+        "a small number was added to the weights' mean, which may be far smaller still; use "
+        "logsumexp.": mistaken(
+            estimates,
+            (
+                "log_weights.logsumexp(0) - math.log(len(log_weights))",
+                "(log_weights.exp().mean(0) + 1e-8).log()",
+            ),
+        ),
+        "this is a mean of log w in which the better draws count more; the second is log of the "
+        "mean of w.": mistaken(
+            estimates,
+            (
+                "log_weights.logsumexp(0) - math.log(len(log_weights))",
+                "(log_weights.softmax(0) * log_weights).sum(0)",
+            ),
+        ),
+        "q is missing from the first estimate: log w is log p(x, z) - log q(z|x) in both.": (
+            mistaken(estimates, ("log_weights.mean(0)", "log_joint.mean(0)"))
+        ),
+        "these are the estimates of the first image alone.": mistaken(
+            estimates, ("return elbo, log_evidence", "return elbo[0], log_evidence[0]")
+        ),
         "the images were averaged; each has estimates of its own.": mistaken(
             estimates,
             ("return elbo, log_evidence", "return elbo.mean(), log_evidence.mean()"),
@@ -428,6 +481,13 @@ def _gap_reversed(x, weights, noise_variance, mu, logvar):
     mean = x @ weights @ covariance / noise_variance
     squares = (covariance.diagonal() + (mu - mean) ** 2) / logvar.exp()
     return 0.5 * ((squares - 1 + logvar).sum(1) - torch.logdet(covariance))
+
+
+def _log_evidence(x, weights, noise_variance, mu, logvar):
+    identity = torch.eye(len(weights), dtype=x.dtype)
+    covariance = weights @ weights.T + noise_variance * identity  # [pixels, pixels]
+    squares = (x @ torch.linalg.inv(covariance) * x).sum(1)
+    return -0.5 * (squares + torch.logdet(covariance) + len(weights) * math.log(2 * math.pi))
 
 
 _GAP = Exercise(
@@ -565,6 +625,35 @@ _GAP = Exercise(
         "all images were given the mean of the first.": mistaken(
             gap, ("away = mu - mean", "away = mu - mean[:1]")
         ),
+        "this is log p(x) itself; the ELBO has to be subtracted from it.": _log_evidence,
+        "this is minus the ELBO; log p(x) has to be added to it.": (
+            lambda *given: gap(*given) - _log_evidence(*given)
+        ),
+        "the error of q's mean was taken for the mean error under q, which its width makes "
+        "larger.": mistaken(gap, ("logvar.exp() * precision.diagonal()", "logvar.exp()")),
+        "log 2π, once for each pixel, is missing from the ELBO's error; log p(x) has it.": mistaken(
+            gap, ("(spread +", "(-x.shape[1] * math.log(2 * math.pi) + spread +")
+        ),
+        "log 2π, once for each pixel, is missing from log p(x); the ELBO's error has it.": mistaken(
+            gap, ("(spread +", "(x.shape[1] * math.log(2 * math.pi) + spread +")
+        ),
+        "spread and distance have the covariance in them; both are measured by the "
+        "precision.": mistaken(
+            gap,
+            ("precision.diagonal()", "torch.linalg.inv(precision).diagonal()"),
+            ("away @ precision", "away @ torch.linalg.inv(precision)"),
+        ),
+        "the precision is a table of the latents, I + WᵀW / s²; WWᵀ is one of the "
+        "pixels.": mistaken(
+            gap,
+            (
+                "torch.eye(latents, dtype=x.dtype) + weights.T @ weights",
+                "torch.eye(len(weights), dtype=x.dtype) + weights @ weights.T",
+            ),
+        ),
+        "the identity has as many rows as there are latents, which need not be 2.": mistaken(
+            gap, ("torch.eye(latents,", "torch.eye(2,")
+        ),
         "the factor 1/2 is missing.": mistaken(gap, ("return 0.5 * ", "return ")),
         "logvar was used as the variance.": mistaken(gap, ("logvar.exp()", "logvar")),
     },
@@ -668,6 +757,10 @@ def _one_pixel(images: Tensor, logits: Tensor, mu: Tensor, logvar: Tensor) -> bo
     return images[0].numel() == 1
 
 
+def _no_error(images: Tensor, logits: Tensor, mu: Tensor, logvar: Tensor) -> bool:
+    return bool(F.binary_cross_entropy_with_logits(logits, images) < VISIBLE)
+
+
 def _one_image(images: Tensor, logits: Tensor, mu: Tensor, logvar: Tensor) -> bool:
     return len(images) == 1
 
@@ -695,7 +788,10 @@ _LOSS_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool]]
         {"error": _RIGHT["error"].replace(".sum(1)", ".mean(1)")},
         6,
         _TWO_PIXELS + "[[0.0]], [[0.0]])",
-        {"With one pixel this cannot show.": _one_pixel},
+        {
+            "With one pixel this cannot show.": _one_pixel,
+            "Pixels that cost nothing cost nothing in the mean, too.": _no_error,
+        },
     ),
     (
         {"kl": "0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(1)"},
@@ -743,12 +839,15 @@ def _no_batch(*tables: Tensor) -> str | None:
 
     # The shapes, and that both pairs are about as many images.
     images, logits, mu, logvar = tables
-    if images.ndim != 4 or images.shape != logits.shape:
-        return (
-            f"images and logits are [B, C, H, W], not {list(images.shape)}, {list(logits.shape)}."
-        )
-    if mu.ndim != 2 or mu.shape != logvar.shape:
-        return f"mu and logvar are [B, D], not {list(mu.shape)} and {list(logvar.shape)}."
+    for names, pair, axes in (
+        ("images and logits", (images, logits), "[B, C, H, W]"),
+        ("mu and logvar", (mu, logvar), "[B, D]"),
+    ):
+        one, other = (list(table.shape) for table in pair)
+        if {len(one), len(other)} != {axes.count(",") + 1}:
+            return f"{names} are {axes}, not {one} and {other}."
+        if one != other:
+            return f"{names} have the same shape, not {one} and {other}."
     if len(mu) != len(images):
         return f"there are {len(images)} images and codes for {len(mu)}."
 
@@ -814,6 +913,18 @@ def _show_loss_bug(variant: int) -> Exercise:
         | large
         | {
             "images and logits are [B, C, H, W]": lambda: ([1.0], [0.0], [[1.0]], [[0.0]]),
+            "images and logits have the same shape": lambda: (
+                [[[[1.0, 1.0]]]],
+                [[[[0.0]]]],
+                [[1.0]],
+                [[0.0]],
+            ),
+            "the rows of a table are not equally long": lambda: (
+                [[[[1.0], [1.0, 1.0]]]],
+                [[[[0.0]]]],
+                [[1.0]],
+                [[0.0]],
+            ),
             "mu and logvar are [B, D]": lambda: ([[[[1.0]]]], [[[[0.0]]]], [1.0], [0.0]),
             "images are in [0, 1]": lambda: ([[[[7.0]]]], [[[[0.0]]]], [[1.0]], [[1.0]]),
             "give 4 things, as a tuple": lambda: 3.0,
@@ -970,6 +1081,18 @@ _VAE_LOSS = Exercise(
         ),
         "images and logits were exchanged; the logits come first.": _repaired(
             ("(logits, images,", "(images, logits,")
+        ),
+        "the error has its sign turned: it is -log p(x|z).": _repaired(
+            ("(error + kl)", "(kl - error)")
+        ),
+        "-log σ² is missing from the KL: it is what makes a narrow code dear.": _repaired(
+            ("- 1 - logvar)", "- 1)")
+        ),
+        "the whole loss was divided by the number of pixels, the KL too.": _repaired(
+            ("(error + kl).mean()", "(error + kl).mean() / images[0].numel()")
+        ),
+        "the error was divided by the width of a picture, not by the number of images.": _repaired(
+            ("per_pixel.flatten(1).sum(1)", "per_pixel.sum() / images.shape[-1]")
         ),
         "only the white pixels were counted; a black one has a probability too.": _repaired(
             (

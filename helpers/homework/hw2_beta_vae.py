@@ -110,6 +110,18 @@ def _prices(variant: int) -> Exercise:
             "even the first of these nats saves less than this price.": {
                 f"at β = {savings[0] + 1}": 2
             },
+            "nats are bought here that save less than they cost.": {f"at β = {savings[0] + 1}": 3},
+            "β · rate is added to the error, not subtracted.": {
+                f"at β = {price:g}": 4,
+                f"at β = {savings[0] + 1}": 4,
+            },
+            "this is the error at 4 nats; its multiplier is what one nat of budget more would "
+            "save.": {"a budget of 9 nats": errors[3]},
+            "this is the rate that is used; the multiplier is what one nat of budget more would "
+            "save.": {"a budget of 9 nats": 4},
+            "these are the nats that are left; the multiplier is what one more would save.": {
+                "a budget of 9 nats": 5
+            },
             "the most accurate point was taken; here nats have to be paid.": {
                 f"at β = {savings[0] + 1}": 4
             },
@@ -336,6 +348,25 @@ _KKT = Exercise(
         "the largest gain of any code, not their mean.": mistaken(
             kkt_residuals, ("gain.max()", "gain.mean()")
         ),
+        "slackness is |β (R - δ)| for a negative β too; do not cut β off at 0 there.": mistaken(
+            kkt_residuals, ("abs(beta * excess)", "abs(max(0.0, beta) * excess)")
+        ),
+        "the rate's KL is to the prior, not to the mean of q over the images.": mistaken(
+            kkt_residuals,
+            (
+                "(q * log_ratio).sum(1).mean()",
+                "(q * (q / q.mean(0)).log()).sum(1).mean()",
+            ),
+        ),
+        "the prior is missing from u: a code pays for log(q / prior), not for log q.": mistaken(
+            kkt_residuals, ("- beta * log_ratio", "- beta * q.log()")
+        ),
+        "the means under q lost their axis: with `keepdim=True` each stays beside its row.": (
+            mistaken(kkt_residuals, ("(q * u).sum(1, keepdim=True)", "(q * u).sum(1)"))
+        ),
+        "these are the largest gains of the images; the largest of all is asked for.": mistaken(
+            kkt_residuals, ("gain.max().item()", "gain.max(1).values")
+        ),
         "the rate was summed over the images; it is their mean.": mistaken(
             kkt_residuals, (".sum(1).mean()\n", ".sum()\n")
         ),
@@ -423,6 +454,58 @@ def _curves(rng: np.random.Generator) -> dict[str, tuple]:
     return cases
 
 
+# Slopes that somebody takes who goes through the points as they stand, or reads something else.
+
+
+def _last_in_the_list(rates, distortions, delta):
+    last = int((rates <= delta).nonzero().max())
+    if last + 1 >= len(rates):
+        return 0.0
+    return float((distortions[last] - distortions[last + 1]) / (rates[last + 1] - rates[last]))
+
+
+def _pairs_in_the_list(rates, distortions, delta):
+    for k in range(len(rates) - 1):
+        if rates[k] <= delta < rates[k + 1]:
+            return float((distortions[k] - distortions[k + 1]) / (rates[k + 1] - rates[k]))
+    return 0.0
+
+
+def _places_below(rates, distortions, delta):
+    below = rates <= delta
+    if below.all():
+        return 0.0
+    low, high = rates[below].argmax(), rates[~below].argmin()
+    return float((distortions[low] - distortions[high]) / (rates[high] - rates[low]))
+
+
+def _least_squares(rates, distortions, delta):
+    return -np.polyfit(rates.numpy(), distortions.numpy(), 1)[0]
+
+
+def _first_to_last(rates, distortions, delta):
+    first, last = rates.argmin(), rates.argmax()
+    return float((distortions[first] - distortions[last]) / (rates[last] - rates[first]))
+
+
+def _by_gradient(rates, distortions, delta):
+    order = rates.argsort()
+    slopes = np.gradient(distortions[order].numpy(), rates[order].numpy())
+    return -np.interp(delta, rates[order].numpy(), slopes)
+
+
+def _distortion_there(rates, distortions, delta):
+    order = rates.argsort()
+    return np.interp(delta, rates[order].numpy(), distortions[order].numpy())
+
+
+def _quotient_below(rates, distortions, delta):
+    low = torch.where(rates <= delta, rates, -torch.inf).argmax()
+    return float(distortions[low] / rates[low])
+
+
+_BEYOND = "    if above == len(rates):\n        return 0.0\n"
+
 _CURVE = Exercise(
     id="2.3",
     kind="write",
@@ -464,7 +547,7 @@ _CURVE = Exercise(
         "price 0.": mistaken(
             beta_from_curve,
             (
-                "    if above == len(rates):\n        return 0.0\n",
+                _BEYOND,
                 "    above = min(above, len(rates) - 1)\n",
             ),
         ),
@@ -523,6 +606,61 @@ _CURVE = Exercise(
                 "    # The slope between",
             ),
         ),
+        "the two nearest points need not lie on both sides of the budget; and beyond every point "
+        "the price is 0.": mistaken(
+            beta_from_curve,
+            (
+                _BEYOND,
+                "    near = (rates - delta).abs().argsort()[:2].sort().values\n"
+                "    rates, distortions, above = rates[near], distortions[near], 1\n",
+            ),
+        ),
+        "neighbours in the list need not be neighbours on the curve: sort by rate first.": (
+            _last_in_the_list
+        ),
+        "two points that follow each other in the list need not be neighbours on the curve: sort "
+        "by rate first.": _pairs_in_the_list,
+        "a place among the points below delta, or above it, is not their place among all.": (
+            _places_below
+        ),
+        "beyond the largest rate there is no next point to compare with: the price is 0 "
+        "there.": mistaken(beta_from_curve, (_BEYOND, "")),
+        "the points were sorted by falling distortion; a badly trained one stands elsewhere "
+        "then.": mistaken(
+            beta_from_curve, ("rates.argsort()", "distortions.argsort(descending=True)")
+        ),
+        "one point above delta is enough for a slope: 0 only where there is none.": mistaken(
+            beta_from_curve, ("above == len(rates)", "above >= len(rates) - 1")
+        ),
+        "this is the piece after the one that has delta in it.": mistaken(
+            beta_from_curve,
+            ("above == len(rates)", "above >= len(rates) - 1"),
+            ("[above]", "[above + 1]"),
+            ("[above - 1]", "[above]"),
+        ),
+        "this is the piece before the one that has delta in it.": mistaken(
+            beta_from_curve, ("[above - 1]", "[above - 2]"), ("[above]", "[above - 1]")
+        ),
+        "of the points below delta the neighbour has the largest rate, not the smallest.": mistaken(
+            beta_from_curve, ("[above - 1]", "[0]")
+        ),
+        "of the points above delta the neighbour has the smallest rate, not the largest.": mistaken(
+            beta_from_curve, ("[above]", "[-1]")
+        ),
+        "this is the line through all points by least squares; the price is a local slope.": (
+            _least_squares
+        ),
+        "this is the slope from the first point to the last, wherever the budget is.": (
+            _first_to_last
+        ),
+        "`np.gradient` averages over both sides of a point; the slope is that of one piece.": (
+            _by_gradient
+        ),
+        "this is the distortion at the budget, read off the curve; its slope is asked for.": (
+            _distortion_there
+        ),
+        "the distortion of one point was divided by its rate; a price is a ratio of "
+        "differences.": _quotient_below,
         "the budget itself was taken for the lower rate.": mistaken(
             beta_from_curve, ("rates[above] - rates[above - 1]", "rates[above] - delta")
         ),
@@ -705,6 +843,59 @@ _BEST = Exercise(
             ("likelihood.T.log()", "(likelihood / likelihood.sum(1, keepdim=True)).T.log()"),
         ),
         "the power is 1/β, not 1/β².": mistaken(best_encoder, (" / beta", " / beta**2")),
+        "log Z adds up over the codes, not over the images.": mistaken(
+            best_encoder, ("exp(), log_z", "exp(), log_terms.logsumexp(0)")
+        ),
+        "the logarithm of the prior is missing.": mistaken(
+            best_encoder, ("prior.log() + ", "prior + ")
+        ),
+        "the largest term was subtracted before exp, and not added to log Z again.": mistaken(
+            best_encoder, ("exp(), log_z", "exp(), log_z - log_terms.amax(1)")
+        ),
+        "the likelihoods of an image were divided by their largest, and log Z did not get it "
+        "back.": mistaken(
+            best_encoder, ("exp(), log_z", "exp(), log_z - likelihood.amax(0).log() / beta")
+        ),
+        "the largest of the whole table was subtracted before exp; each image needs its "
+        "own.": mistaken(
+            best_encoder,
+            (
+                "log_terms.logsumexp(1)",
+                "(log_terms - log_terms.max()).exp().sum(1).log() + log_terms.max()",
+            ),
+            (
+                "(log_terms - log_z[:, None]).exp()",
+                "(log_terms - log_terms.max()).exp()"
+                " / (log_terms - log_terms.max()).exp().sum(1, keepdim=True)",
+            ),
+        ),
+        "the likelihood has the codes as rows; here they are the columns.": mistaken(
+            best_encoder, ("likelihood.T.log()", "likelihood.log()")
+        ),
+        "this is the best code of each image alone; q has the others too, by their weight.": (
+            mistaken(
+                best_encoder,
+                (
+                    "(log_terms - log_z[:, None]).exp()",
+                    "1.0 * (log_terms == log_terms.amax(1, keepdim=True))",
+                ),
+            )
+        ),
+        "this is log p(x), which is log Z at β = 1 only.": mistaken(
+            best_encoder, ("exp(), log_z", "exp(), (prior * likelihood.T).sum(1).log()")
+        ),
+        "Z is a sum over the codes, not their mean.": mistaken(
+            best_encoder, ("exp(), log_z", "exp(), log_z - np.log(len(prior))")
+        ),
+        "the sign of the power is turned: a code that fits weighs more, not less.": mistaken(
+            best_encoder,
+            ("+ likelihood.T.log() / beta", "- likelihood.T.log() / beta"),
+            ("(log_terms - log_z[:, None]).exp()", "torch.softmax(log_terms, 1)"),
+        ),
+        "these logarithms have the base 2, and exp and logsumexp the base e.": mistaken(
+            best_encoder,
+            ("prior.log() + likelihood.T.log()", "prior.log2() + likelihood.T.log2()"),
+        ),
         "the sign of log Z is turned.": mistaken(best_encoder, ("exp(), log_z", "exp(), -log_z")),
     },
     hints=(
@@ -812,6 +1003,30 @@ _OUR_BETA = Exercise(
             ("if kl ==", "if reconstruction =="),
             ("if _x ==", "if kl =="),
         ),
+        "where both are means both count: an `elif` leaves the second out.": mistaken(
+            our_beta, ('if kl == "mean"', 'if kl == "mean" != reconstruction')
+        ),
+        "two means do not cancel: there are not as many latents as pixels.": mistaken(
+            our_beta,
+            (
+                "    return",
+                '    if reconstruction == kl == "mean":\n        return beta\n\n    return',
+            ),
+        ),
+        "a mean counts by itself too, where the other one is a sum.": mistaken(
+            our_beta,
+            ("    return", "    if reconstruction != kl:\n        return beta\n\n    return"),
+        ),
+        "`//` cuts the fraction off where the KL is a mean.": mistaken(
+            our_beta,
+            (
+                "    return beta * per_error / per_kl",
+                "    beta = beta * per_error\n    return beta // per_kl if per_kl > 1 else beta",
+            ),
+        ),
+        "this is 1 over it: β stands before the KL here too.": mistaken(
+            our_beta, ("beta * per_error / per_kl", "1 / (beta * per_error / per_kl)")
+        ),
         "the number of pixels counts, not its root.": mistaken(
             our_beta, ("pixels if reconstruction", "pixels**0.5 if reconstruction")
         ),
@@ -880,6 +1095,9 @@ _STEP_BUGS: tuple[tuple[tuple[str, str], str, dict[str, Callable[..., bool]]], .
         {
             "From a price of 1 upwards max(beta, 1) is beta.": lambda b, r, d, s: b >= 1,
             "On the budget nothing moves.": lambda b, r, d, s: r == d,
+            "The right step leads down to 0 here, where the other one ends too.": (
+                lambda b, r, d, s: dual_step(b, r, d, s) == 0
+            ),
         },
     ),
     (
@@ -912,6 +1130,8 @@ def _no_step(*numbers: Any) -> str | None:
     """Why something is no input of a step; None if it is one."""
     if not all(isinstance(number, (int, float)) for number in numbers):
         return "all four are single numbers."
+    if not np.isfinite(numbers).all():
+        return "there is NaN or an infinite number in it."
     beta, rate, delta, step_size = numbers
     if not (beta >= 0 and rate >= 0 and delta > 0):
         return "a price and a rate are not negative, and a budget is above 0."
@@ -972,6 +1192,7 @@ def _show_step_bug(variant: int) -> Exercise:
             "give 4 things, as a tuple": lambda: (1.0, 2.0),
             "all four are single numbers": lambda: ([1.0], 2.0, 2.0, 0.1),
             "a price and a rate are not negative": lambda: (-1.0, 2.0, 2.0, 0.1),
+            "NaN or an infinite": lambda: (0.5, float("inf"), 2.0, 0.1),
             "a step size is above 0": lambda: (1.0, 2.0, 2.0, 0.0),
         },
     )
@@ -1050,6 +1271,39 @@ _DUAL_STEP = Exercise(
         ),
         "max(β, 1) is for the step only; β itself is what moves.": mistaken(
             dual_step, ("max(0.0, beta + step)", "max(0.0, max(beta, 1.0) + step)")
+        ),
+        "the ratio is rate / delta; a rate may be 0, so nothing is divided by it.": mistaken(
+            dual_step, ("rate / delta - 1", "delta / rate - 1")
+        ),
+        "the excess is divided by the budget, not by the rate.": mistaken(
+            dual_step, ("rate / delta - 1", "(rate - delta) / rate")
+        ),
+        "the step is in proportion to max(β, 1), not to β + 1.": mistaken(
+            dual_step, ("max(beta, 1.0)", "(beta + 1.0)")
+        ),
+        "β is multiplied here, so that 0 stays 0; the step is added.": mistaken(
+            dual_step, ("max(0.0, beta + step)", "beta * np.exp(step_size * violation)")
+        ),
+        "the violation is at most 1, not the step.": mistaken(
+            dual_step,
+            ("min(rate / delta - 1, 1.0)", "rate / delta - 1"),
+            ("beta + step)", "beta + min(step, 1.0))"),
+        ),
+        "β may be above 1; it is the violation that is at most 1.": mistaken(
+            dual_step, ("max(0.0, beta + step)", "min(max(0.0, beta + step), 1.0)")
+        ),
+        "the step size is missing.": mistaken(dual_step, ("step_size * max", "max")),
+        "the violation has a sign: below the budget a nat becomes cheaper.": mistaken(
+            dual_step, ("min(rate / delta - 1, 1.0)", "min(abs(rate / delta - 1), 1.0)")
+        ),
+        "the 1 is subtracted from the ratio, not from delta.": mistaken(
+            dual_step, ("rate / delta - 1", "rate / (delta - 1)")
+        ),
+        "the step is in proportion to 1 for every β below 1, not at 0 alone.": mistaken(
+            dual_step, ("max(beta, 1.0)", "(beta or 1.0)")
+        ),
+        "`//` cuts the ratio to a whole number.": mistaken(
+            dual_step, ("rate / delta - 1", "rate // delta - 1")
         ),
         "the step size enters once.": mistaken(
             dual_step, ("step_size * max", "step_size**2 * max")

@@ -75,11 +75,21 @@ def _spent(variant: int) -> Exercise:
             "one of the copies is news, the others repeat it: one less.": {
                 told + "TC": latents * nat
             },
+            "the copies depend on each other as much as latents can.": {told + "TC": 0},
+            "a total correlation is never negative: Σ_j H(z_j) comes first.": {
+                told + "TC": -(latents - 1) * nat
+            },
             "it is not a correlation between two of them, but all that they share.": {
                 told + "TC": nat
             },
             "each latent is uniform over all pictures, which is its prior.": {
                 told + "Σ KL": latents * nat
+            },
+            "over all pictures a copy takes every value equally often, as its prior has it.": {
+                told + "Σ KL": nat
+            },
+            "the KL of the latents together holds the total correlation; here each is alone.": {
+                told + "Σ KL": (latents - 1) * nat
             },
             "latents that never move do not depend on each other.": {
                 silent + "TC": (latents - 1) * nat
@@ -87,6 +97,12 @@ def _spent(variant: int) -> Exercise:
             "a code that never moves tells nothing.": {silent + "I": nat},
             "always 0 is as far from uniform as can be, for every latent.": {silent + "Σ KL": 0},
             "there are several latents, and each pays.": {silent + "Σ KL": nat},
+            "the prior is 0 nowhere; infinite is the other one, KL(p || q).": {
+                silent + "Σ KL": math.inf
+            },
+            "the logarithms add up, not the numbers below them.": {
+                silent + "Σ KL": math.log(latents * values)
+            },
         },
         {
             told + "I": "how much does the code tell of the digit, however often it tells it?",
@@ -289,6 +305,20 @@ def _of_common_codes(q, priors):
     return information, terms[(q > 0).all(0)].sum(), dimension_wise
 
 
+def _of_summed_heap(q, priors):
+    """All log ratios right, of a heap that adds up to N."""
+    heap = q.sum(0)
+    marginals = (heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))
+    product = torch.einsum("a,b,c->abc", *marginals)
+    information = (torch.xlogy(q, q) - torch.xlogy(q, heap)).sum() / len(q)
+    correlation = (torch.xlogy(heap, heap) - torch.xlogy(heap, product)).sum()
+    kl = sum(
+        (torch.xlogy(m, m) - torch.xlogy(m, p)).sum()
+        for m, p in zip(marginals, priors, strict=True)
+    )
+    return information, correlation, kl
+
+
 def _priors(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[Tensor, ...]:
     """A prior of each latent, none of them uniform."""
     drawn = [torch.from_numpy(rng.dirichlet([3.0] * size)) for size in shape]
@@ -360,6 +390,49 @@ _THREE_TERMS = Exercise(
             (
                 "sum(entropy(p) for p in marginals) - entropy(heap)",
                 "sum(entropy(p) for p in marginals[:2]) - entropy(heap.sum(2))",
+            ),
+        ),
+        "the third latent is in H(z), and missing from the sum of the single entropies.": mistaken(
+            three_terms,
+            ("sum(entropy(p) for p in marginals) -", "sum(entropy(p) for p in marginals[:2]) -"),
+        ),
+        "the first value compares q(z|n) with the product of the marginals; the total correlation "
+        "is counted in it.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "information = information + total_correlation\n    return information,",
+            ),
+        ),
+        "the mean of the first value went over the codes, too: add up over an image's codes, and "
+        "average over the images.": mistaken(
+            three_terms,
+            (
+                "return information,",
+                "information = information / heap.numel()\n    return information,",
+            ),
+        ),
+        "the KL of a latent was averaged over its values, as F.kl_div does by itself; "
+        'reduction="sum" adds up.': mistaken(
+            three_terms,
+            (
+                "-entropy(p) - (p * prior.log()).sum()",
+                "(-entropy(p) - (p * prior.log()).sum()) / len(p)",
+            ),
+        ),
+        "the marginals stand in the wrong order: for q(z1) the heap's axes 1 and 2 are summed "
+        "out.": mistaken(
+            three_terms,
+            (
+                "(heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))",
+                "(heap.sum((0, 1)), heap.sum((0, 2)), heap.sum((1, 2)))",
+            ),
+        ),
+        "for a marginal two of the heap's three axes are summed out, not one.": mistaken(
+            three_terms,
+            (
+                "(heap.sum((1, 2)), heap.sum((0, 2)), heap.sum((0, 1)))",
+                "(heap.sum(0), heap.sum(1), heap.sum(2))",
             ),
         ),
         "these are the mutual informations of the pairs; together they are not the total "
@@ -481,6 +554,7 @@ _THREE_TERMS = Exercise(
         "the heap is the mean of the tables, not their sum.": mistaken(
             three_terms, ("q.mean(0)", "q.sum(0)")
         ),
+        "the heap adds up to N: it is the mean of the tables, not their sum.": _of_summed_heap,
         "the marginals were taken as means; summing the others out is a sum.": mistaken(
             three_terms,
             (
@@ -610,6 +684,8 @@ _HAT_BUGS: tuple[tuple[dict[str, str], str, dict[str, Callable[..., bool]]], ...
 def _no_batch(*parts: Any) -> str | None:
     """Why something is no minibatch; None if it is one."""
     log_q, dataset_size = parts
+    if isinstance(dataset_size, Tensor) and dataset_size.ndim == 2:
+        return "log_q comes first, then dataset_size."
     if isinstance(log_q, Tensor) and log_q.ndim == 1 and isinstance(dataset_size, Tensor):
         return "these are the rows of log_q; dataset_size is missing."
     if not isinstance(log_q, Tensor) or log_q.ndim != 2 or log_q.shape[0] != log_q.shape[1]:
@@ -618,7 +694,7 @@ def _no_batch(*parts: Any) -> str | None:
         return "with one image there are no others: B is at least 2."
     if not torch.isfinite(log_q).all():
         return "there is NaN or an infinite number in it; for log 0 write -1000."
-    if not isinstance(dataset_size, (int, float)) or dataset_size != int(dataset_size):
+    if not isinstance(dataset_size, (int, float)) or dataset_size % 1 != 0:
         return "dataset_size is a whole number."
     return None if dataset_size >= len(log_q) else "a batch is not larger than the data set."
 
@@ -678,7 +754,8 @@ def _show_hat_bug(variant: int) -> Exercise:
             "log_q is a square table": lambda: ([0.0, 1.0], 5),
             "B is at least 2": lambda: ([[0.0]], 5),
             "a batch is not larger": lambda: ([[0.0, 0.0], [0.0, 0.0]], 1),
-            "dataset_size is a whole number": lambda: ([[0.0, 0.0], [0.0, 0.0]], 2.5),
+            "dataset_size is a whole number": lambda: ([[0.0, 0.0], [0.0, 0.0]], math.inf),
+            "log_q comes first": lambda: (5, [[0.0, 0.0], [0.0, 0.0]]),
         },
     )
 
@@ -752,6 +829,52 @@ _LOG_Q = Exercise(
         ),
         "the weights are missing: this is the logarithm of the plain sum.": mistaken(
             log_q_stratified, ("log_q + weights.log()", "log_q")
+        ),
+        "the log densities were multiplied by the weights; a weight of a density is added to its "
+        "logarithm, as a logarithm.": mistaken(
+            log_q_stratified, ("log_q + weights.log()", "log_q * weights")
+        ),
+        "the logarithms of the weights are to base 2.": mistaken(
+            log_q_stratified, ("weights.log()", "weights.log2()")
+        ),
+        "the weights are shares of the data set and add up to 1; their 1/N is missing.": mistaken(
+            log_q_stratified, ("weights.log()", "(weights * dataset_size).log()")
+        ),
+        "the largest log density was subtracted before exp, and not added afterwards.": mistaken(
+            log_q_stratified,
+            (
+                "torch.logsumexp(log_q + weights.log(), dim=1)",
+                "(weights * (log_q - log_q.amax(1, keepdim=True)).exp()).sum(1).log()",
+            ),
+        ),
+        "the largest of all log densities was subtracted; each code needs the largest of its own "
+        "row.": mistaken(
+            log_q_stratified,
+            (
+                "torch.logsumexp(log_q + weights.log(), dim=1)",
+                "(weights * (log_q - log_q.max()).exp()).sum(1).log() + log_q.max()",
+            ),
+        ),
+        **{
+            f"{small:g} was added to a density that is far smaller, or put in its place; use "
+            "torch.logsumexp.": mistaken(
+                log_q_stratified,
+                (
+                    "torch.logsumexp(log_q + weights.log(), dim=1)",
+                    f"((weights * log_q.exp()).sum(1) + {small}).log()",
+                ),
+            )
+            for small in (1e-8, 1e-10, 1e-12, 1e-20, 1e-30)
+        },
+        "the own image was left out; it counts with the weight 1/N.": mistaken(
+            log_q_stratified, ("fill_diagonal_(1 / dataset_size)", "fill_diagonal_(0.0)")
+        ),
+        "the own image counts twice: with its own weight, and as one of the others.": mistaken(
+            log_q_stratified,
+            ("fill_diagonal_(1 / dataset_size)", "fill_diagonal_(1 / dataset_size + other)"),
+        ),
+        "the others have the weight (N - 1) / N together; each has its share of it, 1/(B - 1).": (
+            mistaken(log_q_stratified, ("(dataset_size * (batch - 1))", "dataset_size"))
         ),
         "the logarithms were averaged; the densities have to be.": mistaken(
             log_q_stratified,
@@ -953,6 +1076,14 @@ _WHY_NEGATIVE = Exercise(
     reference=why_negative,
     draw=_reports,
     parts=("reason",),
+    meaning={
+        f"log file {place}": (
+            "print the three candidates beside `reported`: one of them is the same number, but for "
+            "its last digits (so compare the distances, not with ==); where none is, a candidate "
+            "is not the docstring's."
+        )
+        for place in range(1, 10)
+    },
     wrong_answers={
         "you decided by the size of the number; compute the three candidates and "
         "compare.": lambda reported, log_q, dataset_size: (
@@ -984,6 +1115,18 @@ _WHY_NEGATIVE = Exercise(
                 ("weight per latent", "weighted.sum(2), weighted"),
                 ("sampling error", "joint + log_weights, weighted"),
             )
+        },
+        **{
+            f'the answer is the reason\'s name, such as "sampling error", not its number from '
+            f"{first} on.": mistaken(
+                why_negative,
+                (
+                    "return min(candidates",
+                    f"return {first} + list(candidates).index(min(candidates",
+                ),
+                ("- reported))", "- reported)))"),
+            )
+            for first in (0, 1)
         },
         "the two bugs were exchanged.": mistaken(
             why_negative,
@@ -1147,6 +1290,57 @@ _GAUSSIAN = Exercise(
                 "+ torch.logdet(covariance))",
             ),
         ),
+        "these are the entropies of the single latents, added up; that of all together is "
+        "missing.": mistaken(
+            gaussian_total_correlation,
+            (
+                "- torch.logdet(covariance)",
+                "+ len(covariance) * math.log(2 * math.pi * math.e)",
+            ),
+        ),
+        "the joint entropy has the 2πe D times, too: det(2πe C) is (2πe)^D det C.": mistaken(
+            gaussian_total_correlation,
+            (
+                "- torch.logdet(covariance)",
+                "- torch.logdet(covariance) "
+                "+ math.log(2 * math.pi * math.e) * (len(covariance) - 1)",
+            ),
+        ),
+        "the 2πe stands in the joint entropy alone; the single ones have it, too.": mistaken(
+            gaussian_total_correlation,
+            ("logdet(covariance)", "logdet(2 * math.pi * math.e * covariance)"),
+        ),
+        "the variances' logarithms have still to be added up, before log det C is "
+        "subtracted.": mistaken(
+            gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().log()")
+        ),
+        "the product of the variances and the determinant rounded to 0 both; add up logarithms, "
+        "and use torch.logdet.": mistaken(
+            gaussian_total_correlation,
+            ("diagonal().log().sum()", "diagonal().prod().log()"),
+            ("torch.logdet(covariance)", "torch.det(covariance).log()"),
+        ),
+        "a single latent depends on no other; for it there is no case of its own.": mistaken(
+            gaussian_total_correlation,
+            (
+                "return 0.5",
+                "if len(covariance) == 1:\n"
+                "        return 0.5 * (2 * math.pi * math.e * covariance[0, 0]).log()\n"
+                "    return 0.5",
+            ),
+        ),
+        **{
+            f"{small:g} was added to the variances; narrow latents have no more than "
+            "that.": mistaken(
+                gaussian_total_correlation,
+                (
+                    "return 0.5",
+                    f"covariance = covariance + {small} * torch.eye(len(covariance))\n"
+                    "    return 0.5",
+                ),
+            )
+            for small in (1e-3, 1e-4, 1e-5, 1e-6, 1e-8)
+        },
         "only the first two latents were compared.": mistaken(
             gaussian_total_correlation,
             ("return 0.5", "covariance = covariance[:2, :2]\n    return 0.5"),
@@ -1185,7 +1379,7 @@ _GAUSSIAN = Exercise(
         "standard deviations stand where variances belong.": mistaken(
             gaussian_total_correlation, ("diagonal().log().sum()", "diagonal().sqrt().log().sum()")
         ),
-        "the log of a determinant is twice that of its Cholesky factor.": mistaken(
+        "this is half of log det C, as a Cholesky factor or a root of C has it.": mistaken(
             gaussian_total_correlation,
             (
                 "torch.logdet(covariance)",

@@ -78,7 +78,32 @@ def _scores(variant: int) -> Exercise:
                 "the gap of factor 1": abs(rows[0][0] - rows[0][1]) / 10,
                 "the gap of factor 2": abs(rows[2][0] - rows[2][1]) / 10,
             },
+            **{
+                f"this is column {k}'s gap to the smallest; it is to the second largest.": {
+                    f"the gap of factor {k}": (best[k - 1] - other[k - 1]) / 10
+                }
+                for k in (1, 2)
+            },
+            **{
+                f"this is a gap along a row; it is between latents, down column {k}.": {
+                    f"the gap of factor {k}": abs(rows[row][0] - rows[row][1]) / 10
+                }
+                for k, row in ((1, 0), (2, 2))
+            },
+            "these are per cent; shares go from 0 to 1.": {
+                "the gap of factor 1": 100 * gaps[0],
+                "the gap of factor 2": 100 * gaps[1],
+                "MIG": 50 * sum(gaps),
+                "C of this factor": 100,
+            },
+            "a gap is the largest minus the second largest, so it is not negative.": {
+                "the gap of factor 1": -gaps[0],
+                "the gap of factor 2": -gaps[1],
+                "MIG": -sum(gaps) / 2,
+            },
             "MIG is the mean of the gaps, not their sum.": {"MIG": sum(gaps)},
+            "MIG is the mean over the factors, not over the latents.": {"MIG": sum(gaps) / 3},
+            "MIG is the mean of the gaps, not their product.": {"MIG": gaps[0] * gaps[1]},
             "MIG is the mean of the gaps, not the smallest.": {"MIG": min(gaps)},
             "MIG is the mean of the gaps, not the largest.": {"MIG": max(gaps)},
             "two equal shares of two have the largest entropy, 1 to base 2, and D is 1 minus it.": {
@@ -86,6 +111,12 @@ def _scores(variant: int) -> Exercise:
             },
             "D has the logarithm to base K, here 2: the entropy is 1, not log 2.": {
                 "D of this latent": 1 - np.log(2)
+            },
+            "this is the entropy itself, in nats; D is 1 minus it, to base 2.": {
+                "D of this latent": np.log(2)
+            },
+            "a share of 1/2 is not the score; two equal shares are spread as far as can be.": {
+                "D of this latent": 0.5
             },
             "shares that are 1 and 0 have no entropy, and C is 1 minus it.": {
                 "C of this factor": 0
@@ -150,6 +181,16 @@ def _by_independence(counts):
     return ((first - shared) / first + (second - shared) / second) / 2
 
 
+def _by_even_rows(counts):
+    """I(g1; g2) = H(g2) - H(g2 | g1), with the rows' entropies averaged alike."""
+    joint = counts / counts.sum()
+    first, second = (-xlogy(p, p).sum() for p in (joint.sum(axis=1), joint.sum(axis=0)))
+    rows = joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
+    shared = second + xlogy(rows, rows).sum(axis=1).mean()
+    return ((first - shared) / first + (second - shared) / second) / 2
+
+
+_MEAN_GAP = "((first - shared) / first + (second - shared) / second) / 2"
 _BEST_MIG = Exercise(
     id="4.2",
     kind="write",
@@ -184,6 +225,34 @@ _BEST_MIG = Exercise(
             best_mig,
             ("(first - shared) / first", "(first - shared) / entropy(joint)"),
             ("(second - shared) / second", "(second - shared) / entropy(joint)"),
+        ),
+        "what the two share was divided by the entropy of the pair; each factor has its "
+        "own.": mistaken(best_mig, (_MEAN_GAP, "1 - shared / entropy(joint)")),
+        "what the two share was divided by the logarithm of the number of values, not by the "
+        "entropy.": mistaken(
+            best_mig,
+            (
+                _MEAN_GAP,
+                "1 - (shared / np.log(len(counts)) + shared / np.log(counts.shape[1])) / 2",
+            ),
+        ),
+        "half is missing: each gap is 1 minus a share, and MIG is the mean of the two.": mistaken(
+            best_mig, (_MEAN_GAP, "1 - shared / first - shared / second")
+        ),
+        "the mutual information is in bits and the entropies are in nats.": mistaken(
+            best_mig,
+            ("first + second - entropy(joint)", "(first + second - entropy(joint)) / np.log(2)"),
+        ),
+        "the mutual information is in nats and the entropies are in bits.": mistaken(
+            best_mig,
+            ("first + second - entropy(joint)", "(first + second - entropy(joint)) * np.log(2)"),
+        ),
+        "`/=` cannot write fractions into a table of whole numbers, and would change the input: "
+        "make a new table, counts / counts.sum().": mistaken(
+            best_mig, ("joint = counts / counts.sum()", "joint = counts\n    joint /= counts.sum()")
+        ),
+        "the rows' entropies count with the rows' shares; here each counted alike.": (
+            _by_even_rows
         ),
         "the gaps were not divided by the entropies.": mistaken(
             best_mig,
@@ -594,6 +663,11 @@ _METRIC_BUGS: tuple[tuple[dict[str, str], int, str, dict[str, Callable[..., bool
 def _no_model(*tables: Any) -> str | None:
     """Why something is no input of the metric; None if it is one."""
     importance, errors = tables
+    dimensions = tuple(getattr(table, "ndim", 0) for table in tables)
+    if dimensions == (1, 2):
+        return "importance comes first, then errors."
+    if dimensions == (1, 1) and len(importance) == len(errors) > 1:
+        return "these look like the rows of importance; errors are missing."
     if getattr(importance, "ndim", 0) != 2 or getattr(errors, "ndim", 0) != 1:
         return "importance is a table [D, K], and errors a row [K]."
     if min(importance.shape) < 2 or len(errors) != importance.shape[1]:
@@ -664,7 +738,9 @@ def _show_metric_bug(variant: int) -> Exercise:
         | {
             f"{bug.least} are enough": lambda: (wide, [0.3, 0.2, 0.4, 0.6]),
             "give 2 things, as a tuple": lambda: 3.0,
-            "importance is a table": lambda: ([1.0, 0.0], [0.0, 0.0]),
+            "importance is a table": lambda: ([[1.0, 0.0], [1.0, 2.0]], 0.0),
+            "importance comes first": lambda: ([0.0, 0.0], [[1.0, 0.0], [1.0, 2.0]]),
+            "errors are missing": lambda: [[1.0, 0.0], [1.0, 2.0]],
             "two latents and two factors": lambda: ([[1.0]], [0.0]),
             "importance is not negative": lambda: ([[-1.0, 0.0], [1.0, 2.0]], [0.0, 0.0]),
             "errors are fractions": lambda: ([[1.0, 0.0], [1.0, 2.0]], [7.0, 0.0]),
@@ -697,8 +773,8 @@ _DCI = Exercise(
         },
     },
     wrong_answers={
-        "rows and columns were exchanged: disentanglement asks about a latent's row, completeness "
-        "about a factor's column.": mistaken(
+        "D and C were exchanged: disentanglement asks about a latent's row, completeness about a "
+        "factor's column.": mistaken(
             dci,
             (
                 "return disentanglement, completeness, informativeness",
@@ -768,6 +844,28 @@ _DCI = Exercise(
         ),
         "these are the entropies themselves; the score is 1 minus them.": mistaken(
             dci, ("> 0, 1 - entropy, 0.0)", "> 0, entropy, 0.0)")
+        ),
+        "the entropy has its sign turned: the logarithm of a share is negative, hence the minus "
+        "before the sum.": mistaken(dci, ("-xlogy(p, p)", "xlogy(p, p)")),
+        "0 log 0 came out as NaN; xlogy(p, p) is p log p, and 0 where p is 0.": mistaken(
+            dci, ("xlogy(p, p)", "(p * np.log(p))")
+        ),
+        "the weights of D are the rows' sums; these are the columns'.": mistaken(
+            dci,
+            (
+                "importance.sum(axis=1) / importance.sum()",
+                "importance.sum(axis=0) / importance.sum()",
+            ),
+        ),
+        "D, C and I are a number each: add up the rows' weighted scores, and average the columns' "
+        "scores and 1 - errors².": mistaken(
+            dci,
+            ("weights @ one_minus_entropy(importance)", "one_minus_entropy(importance)"),
+            ("one_minus_entropy(importance.T).mean()", "one_minus_entropy(importance.T)"),
+            ("(1 - errors**2).mean()", "1 - errors**2"),
+        ),
+        "a root was taken of the mean square; I is 1 minus the mean square itself.": mistaken(
+            dci, ("(1 - errors**2).mean()", "1 - (errors**2).mean() ** 0.5")
         ),
         "a row or column of zeros gave 0/0; its score is 0.": mistaken(
             dci,
@@ -952,6 +1050,24 @@ _REPAIRED = Exercise(
             lambda coefficients, code_std: (
                 np.abs(coefficients * np.resize(code_std, len(coefficients))[:, None]).T
             )
+        ),
+        "after the transpose the codes are the rows: scale before it, or with "
+        "code_std[:, None].": mistaken(
+            repaired_importance, (_SCALED, "scaled = np.abs(coefficients.T * code_std).T")
+        ),
+        'the table is still reshaped, and order="F" makes no transpose of it: use `.T`.': mistaken(
+            repaired_importance, ("scaled.T", 'scaled.reshape(len(code_std), -1, order="F")')
+        ),
+        "the factors were added up; R has a column for each.": mistaken(
+            repaired_importance, ("scaled.T", "scaled.sum(axis=0)")
+        ),
+        "`@` adds up over the latents; multiply each column with its standard deviation, "
+        "`*`.": mistaken(repaired_importance, ("* code_std", "@ code_std")),
+        "the whole table was divided by its largest entry; that comes later.": mistaken(
+            repaired_importance, ("scaled.T  #", "scaled.T / scaled.max()  #")
+        ),
+        "the scale is code_std, not the scatter of the coefficients.": mistaken(
+            repaired_importance, ("* code_std", "* coefficients.std(axis=0)")
         ),
         "a root was taken of the standard deviations.": mistaken(
             repaired_importance, ("* code_std", "* code_std**0.5")

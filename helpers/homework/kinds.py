@@ -268,6 +268,13 @@ def _wrong_rule(
     pairs: list[tuple[str, str]], wanted: Mapping[str, tuple[str, str]], rules: Mapping[str, str]
 ) -> str | None:
     """Which rule is wrong, of the lines that belong there; None if none is."""
+    # All lines in their order, each with the rule of the next one.
+    following = [rule for rule, _ in wanted.values()][1:]
+    if [letter for letter, _ in pairs] == list(wanted) and (
+        [rule for _, rule in pairs[:-1]] == following
+    ):
+        return "each rule stands a line too early: it says how a line follows from the one before."
+
     for letter, rule in pairs:
         if rule not in rules:
             return f"`{rule}` is no rule of the list."
@@ -333,7 +340,8 @@ def show_bug(
         try:
             tables = [_table(part) for part in answer]
         except (TypeError, ValueError) as error:
-            sentence = f"that is no input: {error}."
+            why = "the rows of a table are not equally long" if _ragged(error) else error
+            sentence = f"that is no input: {why}."
             return sentence, sentence
         return _wrong_witness(tables, bug, valid)
 
@@ -347,6 +355,11 @@ def show_bug(
         probe=on_answer(judged),
         given=bug.source,
     )
+
+
+def _ragged(error: Exception) -> bool:
+    """Whether numpy could not make a table, since its rows differ in length."""
+    return "inhomogeneous" in str(error)
 
 
 def _table(part: Any) -> Any:
