@@ -424,7 +424,8 @@ def series() -> Figure:
     """The map of the series. From the definition, 00, the way leads through the ELBO, 01, the
     multiplier, 02, and the parts of the KL, 03, to training, 04. From there it goes to drawing
     what was never seen, 05, and on to drawing with a critic, 05b, and to measuring: MIG, 06, DCI,
-    07, when they lie, 07b, and which model wins, 08. 09 is for your own pictures.
+    07, when they lie, 07b, which score to report, 10, and which model wins, 08. 09 is for your own
+    pictures.
     """
     figure, axes = sheet(WIDTH, 3.4)
     places = {
@@ -435,10 +436,11 @@ def series() -> Figure:
         "04": (61, 15.5, "04 training", ORANGE),
         "05": (43, 15.5, "05 drawing what\nwas never seen", ORANGE),
         "05b": (25.5, 15.5, "05b with\na critic", ORANGE),
-        "06": (61, 5, "06 MIG", GREEN),
-        "07": (47, 5, "07 DCI", GREEN),
-        "07b": (29.5, 5, "07b when do\nthey lie?", GREEN),
-        "08": (9.5, 5, "08 which\nmodel wins?", GREEN),
+        "06": (62, 5, "06 MIG", GREEN),
+        "07": (49.4, 5, "07 DCI", GREEN),
+        "07b": (35, 5, "07b when do\nthey lie?", GREEN),
+        "10": (20.6, 5, "10 which\nscore?", GREEN),
+        "08": (7, 5, "08 which\nmodel wins?", GREEN),
         "09": (9.5, 15.5, "09 your own\npictures", PINK),
     }
     widths = {
@@ -449,10 +451,11 @@ def series() -> Figure:
         "04": 13,
         "05": 16,
         "05b": 11,
-        "06": 10,
-        "07": 10,
-        "07b": 15,
-        "08": 14,
+        "06": 9.6,
+        "07": 9.6,
+        "07b": 13.4,
+        "10": 9.6,
+        "08": 12.6,
         "09": 14,
     }
     for name, (x, y, text, colour) in places.items():
@@ -467,10 +470,11 @@ def series() -> Figure:
         ((54.3, 15.5), (51.2, 15.5)),
         ((34.8, 15.5), (31.2, 15.5)),
         ((61, 12), (61, 8.5)),
-        ((55.8, 5), (52.2, 5)),
-        ((41.8, 5), (37.2, 5)),
-        ((21.8, 5), (16.7, 5)),
-        ((9.5, 8.5), (9.5, 12)),
+        ((57, 5), (54.4, 5)),
+        ((44.4, 5), (41.9, 5)),
+        ((28.1, 5), (25.6, 5)),
+        ((15.6, 5), (13.5, 5)),
+        ((8, 8.5), (8, 12)),
     ):
         arrow(axes, start, end)
 
