@@ -49,6 +49,7 @@ SPRITES: dict[str, Recipe] = {
 
 def by_both_regressors(mu: Tensor, logvar: Tensor, factors: Tensor, kinds: list[str]) -> Scores:
     """Both gaps, and DCI by the lasso and by the forest, as single numbers."""
+    # What chance gives depends on the regressor: a lasso may drop every code, trees use them all.
     lasso = metrics.dci(mu, factors, "lasso", kinds)
     forest = metrics.dci(mu, factors, "forest", kinds)
     return {
@@ -114,6 +115,8 @@ def is_repeatable() -> bool:
     """Whether the VAE's training begins here as results.json tells it."""
     entry = read_index()["vae"]
     known = entry["history"]["reconstruction"][:3]
+
+    # Of the first steps alone: the fall of the learning rate begins much later.
     images, model, objective = prepared(entry["recipe"], SEEDS[0])
     batch_size = entry["recipe"]["training"]["batch_size"]
     torch.set_num_threads(1)

@@ -122,6 +122,8 @@ def tempered(v, text):
 def three_parts(v, text):
     codes = re.search(r"\$\(z_1,z_2\)=\$ ([01, ]+), each", text)[1].split(", ")
     prior = {"0": 1 - v["one"], "1": v["one"]}
+
+    # Each latent by itself, then both together, from counts.
     ones = [sum(code[j] == "1" for code in codes) / 4 for j in (0, 1)]
     single = sum(
         q * np.log(q / p)
@@ -130,6 +132,8 @@ def three_parts(v, text):
         if q
     )
     correlation = information([code[0] for code in codes], [code[1] for code in codes])
+
+    # The bill without any decomposition: what each code costs under the prior.
     rate = -np.mean([np.log(prior[code[0]] * 0.5) for code in codes])
     known = information(codes, range(4))
     assert np.isclose(known + correlation + single, rate)
@@ -224,6 +228,8 @@ def damages(v, text):
         spread = np.where(codes.std(0) > 0, codes.std(0), 1)
         fit = LinearRegression().fit(codes / spread, g)
         used = np.abs(fit.coef_.T) > 1e-9  # [D, K]
+
+        # The gap from a histogram; then which of MIG, D, C and I has fallen.
         width = np.where(np.ptp(codes, axis=0) > 0, np.ptp(codes, axis=0), 1)
         bins = np.minimum((20 * (codes - codes.min(0)) / width + 1e-9).astype(int), 19)
         known = np.sort([[information(z, k) for k in g.T] for z in bins.T], axis=0)

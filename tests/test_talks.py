@@ -89,7 +89,6 @@ def test_it_says_what_comes_and_what_to_take_home(name):
 def test_nothing_of_a_notebook_is_typed_again(name):
     text = re.sub(r"<!--.*?-->", "", FILES[name].read_text(encoding="utf-8"), flags=re.DOTALL)
     assert r"\tag{" not in text
-    assert "base64" not in text
 
 
 # What is named
@@ -159,7 +158,7 @@ def test_a_derivation_grows_line_by_line(tmp_path, monkeypatch):
     body = body_of(tmp_path, "![lines](equation:7.7)")
 
     first, second = re.findall(r"\\\[(.*?)\\\]", body)
-    assert r"\phantom{= c" in first.replace(r"\phantom{ = c", r"\phantom{= c")
+    assert re.search(r"\\phantom\{ *= c", first)
     assert "phantom" not in second
     assert r"\tag{7.7}" in second
     assert body.count('class="fragment"') == 1
@@ -185,6 +184,8 @@ def test_a_lectures_notebooks_are_copied_with_their_code_folded(tmp_path):
     live.prepare("lecture1", tmp_path / "room")
     copies = sorted((tmp_path / "room").glob("*.ipynb"))
     assert [path.name[:2] for path in copies] == ["00", "01"]
+    last = live.notebooks_of(talks.TALKS / "lecture4.md")
+    assert [path.name.split("_")[0] for path in last] == ["06", "07", "07b", "08"]
     cells = nbformat.read(copies[0], as_version=4).cells
     assert all(c.metadata.jupyter.source_hidden for c in cells if c.cell_type == "code")
 

@@ -664,6 +664,8 @@ def _no_model(*tables: Any) -> str | None:
     """Why something is no input of the metric; None if it is one."""
     importance, errors = tables
     dimensions = tuple(getattr(table, "ndim", 0) for table in tables)
+
+    # What was meant, before what is missing.
     if dimensions == (1, 2):
         return "importance comes first, then errors."
     if dimensions == (1, 1) and len(importance) == len(errors) > 1:
@@ -672,6 +674,8 @@ def _no_model(*tables: Any) -> str | None:
         return "importance is a table [D, K], and errors a row [K]."
     if min(importance.shape) < 2 or len(errors) != importance.shape[1]:
         return "two latents and two factors are the least, and there is an error for each factor."
+
+    # The shapes are right; so are the numbers?
     if not (np.isfinite(importance).all() and np.isfinite(errors).all()):
         return "there is NaN or an infinite number in it."
     if importance.min() < 0 or importance.sum() == 0:

@@ -39,7 +39,7 @@ def notebooks_of(talk: Path) -> list[Path]:
     Raises ValueError for a file that names none.
     """
     text = talk.read_text(encoding="utf-8")
-    named = re.findall(r"\]\((?:figure|table|code|vote|answer|widget):(\d\d)", text)
+    named = re.findall(r"\]\((?:figure|table|code|vote|answer|widget):(\d\db?)", text)
     named += [f"{int(n):02d}" for n in re.findall(r"\]\(equation:(\d+)", text)]
     found = sorted(path for number in set(named) for path in NOTEBOOKS.glob(f"{number}_*.ipynb"))
     if not found:

@@ -1,6 +1,6 @@
 """The pictures of a widget for a page without a kernel: drawn beforehand, one for each state.
 
-`record` draws them, in the kernel of a notebook; `read` gives them back to the page's builder.
+`record` draws them, in the kernel of a notebook; `on_page` gives the widget to who builds a page.
 """
 
 import inspect
@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
+from helpers.tools.alive import parts
 from helpers.widgets import Panel, png
 
 FOLDER = Path(__file__).resolve().parents[3] / "notebooks" / "frames"
@@ -96,6 +97,29 @@ def record(panel: Panel, folder: Path = FOLDER) -> Path:
         for picture, number in numbers.items():
             archive.writestr(zipfile.ZipInfo(f"{number}.webp", LONG_AGO), picture)
     return path
+
+
+def on_page(key: str, static: str) -> tuple[str, dict[str, bytes]]:
+    """A recorded widget as HTML, and its pictures: their place in the folder `static` -> content.
+
+    key: of its task. static: the folder, seen from the page, of what pages share.
+    Raises ValueError for a widget that was not recorded.
+    """
+    path = FOLDER / f"{key}.zip"
+    if not path.is_file():
+        raise ValueError(f"the widget {key} was not recorded: `make frames` does it")
+    look, pictures = read(path)
+    folder = f"frames/{key}"
+    files = {f"{folder}/{n}.webp": picture for n, picture in enumerate(pictures)}
+    size = Image.open(io.BytesIO(pictures[0])).size
+    return parts.widget(key, look, f"{static}/{folder}", size, DPI), files
+
+
+def smaller(png: bytes) -> bytes:
+    """The same pixels as WebP, a quarter smaller."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").save(file, "webp", lossless=True)
+    return file.getvalue()
 
 
 def record_new(folder: str) -> None:

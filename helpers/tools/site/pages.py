@@ -2,7 +2,6 @@
 
 import ast
 import base64
-import io
 import re
 from collections.abc import Sequence
 from html import escape
@@ -11,7 +10,6 @@ from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode, v4
-from PIL import Image
 
 from helpers.homework.controls import quiz_question
 from helpers.questions import question
@@ -113,7 +111,7 @@ class _Maker:
         written = re.sub(r"\s", "", output.data["image/png"])
         file = f"pictures/{self.name.replace('/', '-')}-{len(self.pictures)}.webp"
         self.pictures[written] = file
-        self.files[file] = _smaller(base64.b64decode(written))
+        self.files[file] = frames.smaller(base64.b64decode(written))
         return (
             f'<img class="figure" loading="lazy" alt="{escape(told["alt"])}" '
             f'width="{told["width"]}" src="{self.static}/{file}">'
@@ -146,26 +144,14 @@ class _Maker:
         if key in models.WIDGETS:
             return models.WIDGETS[key]()
 
-        path = frames.FOLDER / f"{key}.zip"
-        if not path.is_file():
-            raise ValueError(f"the widget {key} was not recorded: `make frames` does it")
-        look, pictures = frames.read(path)
-        folder = f"frames/{key}"
-        self.files |= {f"{folder}/{n}.webp": picture for n, picture in enumerate(pictures)}
-        size = Image.open(io.BytesIO(pictures[0])).size
-        return parts.widget(key, look, f"{self.static}/{folder}", size, frames.DPI)
+        html, files = frames.on_page(key, self.static)
+        self.files |= files
+        return html
 
 
 def _only_asks(source: str) -> bool:
     """Whether all that a cell does is to ask: its code would say nothing to a reader."""
     return re.fullmatch(r"(\w+ = )?(predict|quiz)\([^)]*\)|\w+\.compare\(\)", source) is not None
-
-
-def _smaller(png: bytes) -> bytes:
-    """The same pixels as WebP, a quarter smaller."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(file, "webp", lossless=True)
-    return file.getvalue()
 
 
 def _html(html: str) -> NotebookNode:

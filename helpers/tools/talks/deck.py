@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,10 @@ from typing import Any, NamedTuple
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from PIL import Image
 
 from helpers.homework.controls import quiz_question
 from helpers.questions import Question, question
-from helpers.tools.alive import frames, models, parts
+from helpers.tools.alive import frames, models
 from helpers.tools.talks import named
 
 NOTES = re.compile(r"<!-- notes: ([\d.]+) minutes?\.(.*?)-->", re.DOTALL)
@@ -143,6 +141,8 @@ class _Reader:
         token = tokens[index]
         words, address = token.content, token.attrs["src"]
         kind, colon, what = address.partition(":")
+
+        # A file's own address has no colon; it is a drawing, which GitHub shows as well.
         if not colon:
             return self._drawing(address, words)
         makers: dict[str, Callable[[str, str], str]] = {
@@ -171,7 +171,7 @@ class _Reader:
         found = named.figure(number, words)
         file = self.known.get(found.png)
         if file is None:
-            content = _smaller(base64.b64decode(found.png))
+            content = frames.smaller(base64.b64decode(found.png))
             file = f"pictures/{hashlib.sha256(content).hexdigest()[:16]}.webp"
             self.files[file] = content
         return (
@@ -207,14 +207,9 @@ class _Reader:
         if key in models.WIDGETS:
             self.models.add("fruits")
             return models.WIDGETS[key]()
-        path = frames.FOLDER / f"{key}.zip"
-        if not path.is_file():
-            raise ValueError(f"the widget {key} was not recorded: `make frames` does it")
-        look, pictures = frames.read(path)
-        folder = f"frames/{key}"
-        self.files |= {f"{folder}/{n}.webp": picture for n, picture in enumerate(pictures)}
-        size = Image.open(io.BytesIO(pictures[0])).size
-        return parts.widget(key, look, f"{self.static}/{folder}", size, frames.DPI)
+        html, files = frames.on_page(key, self.static)
+        self.files |= files
+        return html
 
     def _outline(self, *_: str) -> str:
         items = "".join(f"<li>{self._inline(section)}</li>" for section in self.sections)
@@ -263,13 +258,6 @@ def _phantom(row: str) -> str:
 
 def _code(number: str, name: str) -> str:
     return f"<pre><code>{escape(named.code(number, name), quote=False)}</code></pre>"
-
-
-def _smaller(png: bytes) -> bytes:
-    """The same pixels as WebP, a quarter smaller."""
-    file = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").save(file, "webp", lossless=True)
-    return file.getvalue()
 
 
 # How Markdown is read
