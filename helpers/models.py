@@ -16,6 +16,8 @@ LEAST_PIXEL_LOGVAR = -12.0  # log σ = -6, as Rybkin et al. 2021 bound it
 PIXEL_LOGVAR_SPEED = 20.0  # of its steps, against those of a weight
 LARGEST = 1000.0  # of the numbers that a network with fresh weights can begin with
 ROUNDING = 1e-6  # by which a chance may leave [0, 1]
+PLACE_STEP = 0.3  # how far a latent of 1 shifts a patch, in half sides of the picture
+ANGLE_LOGVAR = -2.0  # of an angle, at most: a standard deviation of 21 degrees
 
 
 class VAE(nn.Module):
@@ -44,7 +46,7 @@ class VAE(nn.Module):
         self.config = config
         self.image_shape = tuple(config["image_shape"])
         self.latent_dim = config["latent_dim"]
-        self.mean_bound = config["mean_bound"]
+        self.mean_bound = config.get("mean_bound")
         self.likelihood = config.get("likelihood", "bernoulli")
         if self.likelihood == "gaussian":
             self.free_pixel_logvar = nn.Parameter(torch.zeros(()))
@@ -278,79 +280,123 @@ def conv_vae(
     return VAE(encoder, decoder, config)
 
 
-def broadcast_vae(
+def placed_vae(
     image_shape: Sequence[int],
-    latent_dim: int = 10,
-    hidden: int = 64,
-    encoder_hidden: int = 256,
-    cell: int = 2,
-    mean_bound: float | None = None,
-    likelihood: str = "bernoulli",
+    latent_dim: int = 6,
+    hidden: int = 192,
+    patch: int = 16,
+    circle: bool = False,
 ) -> VAE:
-    """An MLP as encoder, and a decoder that computes every place of the picture alike.
+    """A VAE that is told that a picture shows one thing somewhere, and what a shift is.
 
-    The decoder is the spatial broadcast decoder of Watters et al. 2019 with layers that see one
-    place each: see `Broadcast`.
+    Latents 1 and 2 are the place. The encoder finds it, cuts out the patch around it, and reads all
+    other latents from that patch; the decoder draws the patch and puts it back in its place (a
+    spatial transformer, Jaderberg et al. 2015, used like this by Eslami et al. 2016). So what the
+    thing looks like has to be learned once, and not at every place anew.
 
-    image_shape: (C, H, W), where H and W are divisible by cell.
-    latent_dim: the number of latents, at least 1.
-    hidden, encoder_hidden: the number of ReLU units in each of the two hidden layers of the decoder
-      and of the encoder.
-    cell: the side of the square of pixels that is computed in one go.
-    mean_bound, likelihood: as in `mlp_vae`.
+    image_shape: (1, H, W), bright on black.
+    latent_dim: the number of latents, at least 3.
+    hidden: the number of ReLU units in each hidden layer.
+    patch: the side in pixels of what is cut out, at most H and W.
+    circle: whether latent 0 is an angle. Its mean then is one, in (-π, π], the decoder sees its
+      cosine and sine, and its log-variance stays below `ANGLE_LOGVAR`. For its KL divergence see
+      `objectives.latent_kl`.
     Returns a `VAE`.
     Raises ValueError for values that are not as said.
     """
-    config = _checked_config("broadcast_vae", image_shape, latent_dim, mean_bound, likelihood)
-    config |= {"hidden": hidden, "encoder_hidden": encoder_hidden, "cell": cell}
-    if cell < 1 or image_shape[1] % cell or image_shape[2] % cell:
+    config = _checked_config("placed_vae", image_shape, latent_dim, None, "bernoulli")
+    del config["mean_bound"]  # an angle has none
+    config |= {"hidden": hidden, "patch": patch, "circle": circle}
+    if image_shape[0] != 1 or latent_dim < 3 or not 1 <= patch <= min(image_shape[1:]):
         raise ValueError(
-            f"the sides {image_shape[1]}x{image_shape[2]} must be divisible by cell, not {cell!r}"
+            "placed_vae takes images of one channel, at least 3 latents and a patch no larger than "
+            f"the image, not {image_shape!r}, {latent_dim!r} and {patch!r}"
         )
-
-    encoder = nn.Sequential(
-        nn.Flatten(),  # [B, pixels]
-        nn.Linear(math.prod(image_shape), encoder_hidden),  # [B, encoder_hidden]
-        nn.ReLU(inplace=True),
-        nn.Linear(encoder_hidden, encoder_hidden),  # [B, encoder_hidden]
-        nn.ReLU(inplace=True),
-        nn.Linear(encoder_hidden, 2 * latent_dim),  # [B, 2 · latent_dim]
-    )
-    return VAE(encoder, Broadcast(image_shape, latent_dim, hidden, cell), config)
+    encoder = PlacedEncoder(image_shape, latent_dim, hidden, patch, circle)
+    return VAE(encoder, PlacedDecoder(image_shape, latent_dim, hidden, patch, circle), config)
 
 
-class Broadcast(nn.Module):
-    """The same small network at every place: from the code and the place to its pixels.
+class PlacedEncoder(nn.Module):
+    """From a picture to its place, and from the patch at that place to all other latents."""
 
-    So moving a sprite is easy for it where it can add a latent to a coordinate, as Watters et al.
-    2019 argue, and no place has to learn on its own what a sprite looks like.
-    """
+    pixels: Tensor  # [patch, patch, 2]
 
-    def __init__(self, image_shape: Sequence[int], latent_dim: int, hidden: int, cell: int) -> None:
+    def __init__(
+        self, image_shape: Sequence[int], latent_dim: int, hidden: int, patch: int, circle: bool
+    ) -> None:
         super().__init__()
-        channels, height, width = image_shape
-        self.map_shape = (height // cell, width // cell)
-        self.cell_shape = (channels, cell, cell)
+        self.circle = circle
+        self.others = latent_dim - 2
+        self.where = _two_hidden(math.prod(image_shape), hidden, 4)
+        self.what = _two_hidden(patch * patch, hidden, 2 * self.others + circle)
 
-        # The first layer takes the code and, behind it, the two coordinates of the place.
-        self.first = nn.Linear(latent_dim + 2, hidden)
-        self.layers = nn.Sequential(
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, channels * cell * cell),
+        # Where the patch's pixels lie about its centre, in half sides of the picture.
+        size = torch.tensor([patch / image_shape[2], patch / image_shape[1]])
+        self.register_buffer("pixels", _pixel_centres(patch, patch) * size, persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [B, 1, H, W] to means and log-variances, [B, 2 · latent_dim]."""
+        place, place_logvar = self.where(images.flatten(1)).chunk(2, dim=1)  # [B, 2] each
+        around = self.pixels + PLACE_STEP * place[:, None, None]  # [B, patch, patch, 2]
+        patch = F.grid_sample(images, around, align_corners=False)  # [B, 1, patch, patch]
+
+        mu, logvar = self.what(patch.flatten(1)).tensor_split([self.others + self.circle], dim=1)
+        if self.circle:
+            # Two numbers make an angle, which is never left quite open.
+            angle = torch.atan2(mu[:, 1:2], mu[:, :1])  # [B, 1]
+            mu = torch.cat([angle, mu[:, 2:]], dim=1)
+            known = ANGLE_LOGVAR - F.softplus(logvar[:, :1])
+            logvar = torch.cat([known, logvar[:, 1:]], dim=1)
+        return torch.cat(
+            [mu[:, :1], place, mu[:, 1:], logvar[:, :1], place_logvar, logvar[:, 1:]], dim=1
         )
-        down, across = (torch.linspace(-1, 1, places) for places in self.map_shape)
-        self.register_buffer("places", torch.cartesian_prod(down, across), persistent=False)
+
+
+class PlacedDecoder(nn.Module):
+    """From all latents but the place to a patch, and the patch to its place."""
+
+    pixels: Tensor  # [H, W, 2]
+    size: Tensor  # [2]
+
+    def __init__(
+        self, image_shape: Sequence[int], latent_dim: int, hidden: int, patch: int, circle: bool
+    ) -> None:
+        super().__init__()
+        self.circle = circle
+        self.patch_shape = (1, patch, patch)
+        self.draw = _two_hidden(latent_dim - 2 + circle, hidden, patch * patch)
+        self.black = nn.Parameter(torch.tensor(-4.0))  # the logit of what the patch leaves out
+
+        # Where the picture's pixels lie, in half sides of a patch at its centre.
+        size = torch.tensor([image_shape[2] / patch, image_shape[1] / patch])
+        self.register_buffer("size", size, persistent=False)
+        self.register_buffer("pixels", _pixel_centres(*image_shape[1:]), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Codes [B, latent_dim] to [B, C, H, W]."""
-        # Code and place are added there, so that each is multiplied once and not B · P times.
-        for_code, for_place = self.first.weight.split([codes.shape[1], 2], dim=1)
-        from_code = F.linear(codes, for_code, self.first.bias)  # [B, hidden]
-        both = from_code[:, None] + self.places @ for_place.T  # [B, P, hidden]
-        cells = self.layers(both).unflatten(2, self.cell_shape).unflatten(1, self.map_shape)
-        return cells.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)  # [B, C, H, W]
+        """Codes [B, latent_dim] to logits [B, 1, H, W]."""
+        first, place, others = codes.tensor_split([1, 3], dim=1)
+        if self.circle:
+            first = torch.cat([first.cos(), first.sin()], dim=1)
+        patch = self.draw(torch.cat([first, others], dim=1)).unflatten(1, self.patch_shape)
+        seen_from_there = (self.pixels - PLACE_STEP * place[:, None, None]) * self.size
+        return self.black + F.grid_sample(patch, seen_from_there, align_corners=False)
+
+
+def _two_hidden(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Fully connected layers, two of them hidden."""
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, outputs),
+    )
+
+
+def _pixel_centres(height: int, width: int) -> Tensor:
+    """Where pixels lie, [height, width, 2], as (x, y) from -1 at one edge to 1 at the other."""
+    down, across = ((torch.arange(side) + 0.5) / side * 2 - 1 for side in (height, width))
+    return torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=2)
 
 
 def critic(latent_dim: int, hidden: int = 64) -> nn.Sequential:
@@ -389,7 +435,7 @@ def build(config: dict[str, Any]) -> VAE:
     builders: dict[str, Callable[..., VAE]] = {
         "mlp_vae": mlp_vae,
         "conv_vae": conv_vae,
-        "broadcast_vae": broadcast_vae,
+        "placed_vae": placed_vae,
     }
     arguments = dict(config)
     builder = arguments.pop("builder")

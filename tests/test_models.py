@@ -105,32 +105,77 @@ def test_a_critic_gives_each_code_one_logit():
         models.critic(0)
 
 
-# A decoder that computes every place alike
+# A network that knows what a shift is
 
 
-def test_a_cell_of_the_picture_hangs_on_the_code_and_its_place_alone():
+def placed(**arguments):
     torch.manual_seed(0)
-    model = models.broadcast_vae((3, 8, 12), latent_dim=2, hidden=16, encoder_hidden=8)
-    codes = torch.randn(5, 2)
-    drawn = model.decode(codes)
-    assert drawn.shape == (5, 3, 8, 12)
+    return models.placed_vae((1, 32, 32), latent_dim=5, hidden=16, patch=16, **arguments)
 
-    # The cell in row 1 and column 4 of the 4x6 cells, computed alone.
-    decoder = model.decoder
-    place = decoder.places[1 * 6 + 4].expand(len(codes), 2)
-    both = decoder.first(torch.cat([codes, place], dim=1))
-    cell = decoder.layers(both).reshape(5, 3, 2, 2)
-    assert torch.allclose(drawn[:, :, 2:4, 8:10], cell, atol=1e-6)
+
+@pytest.mark.parametrize("circle", [False, True])
+def test_a_shift_of_its_place_shifts_what_is_drawn_and_nothing_else(circle):
+    model = placed(circle=circle)
+    codes = torch.randn(6, 5)
+    codes[:, 1:3] = 0
+    elsewhere = codes.clone()
+    step = 2 / 32 / models.PLACE_STEP  # one pixel
+    elsewhere[:, 1] += 3 * step
+    elsewhere[:, 2] -= 2 * step
+    moved = torch.roll(model.decode(codes), shifts=(-2, 3), dims=(2, 3))
+    assert torch.allclose(model.decode(elsewhere), moved, atol=1e-5)
+
+
+def test_it_reads_the_patch_around_the_place_and_nothing_else(monkeypatch):
+    model = placed()
+    image = torch.zeros(1, 1, 32, 32)
+    image[..., 14:18, 12:20] = 1
+    shifted = torch.roll(image, shifts=(3, -5), dims=(2, 3))
+
+    # An encoder whose place is the true one.
+    found = [torch.tensor([[0.0, 0, 0, 0]]), torch.tensor([[-5.0, 3, 0, 0]])]
+    read = []
+    for picture, pixels in zip([image, shifted], found, strict=True):
+        place = pixels * 2 / 32 / models.PLACE_STEP
+        monkeypatch.setattr(model.encoder.where, "forward", lambda _, place=place: place)
+        mu, logvar = model.encode(picture)
+        assert torch.equal(mu[:, 1:3], place[:, :2])
+        others = [0, 3, 4]
+        read.append(torch.cat([mu[:, others], logvar[:, others]]))
+    assert torch.allclose(read[0], read[1], atol=1e-5)
+
+
+def test_an_angle_is_the_same_after_a_turn_and_never_quite_open():
+    model = placed(circle=True)
+    codes = torch.randn(4, 5)
+    turned = codes.clone()
+    turned[:, 0] += 2 * torch.pi
+    assert torch.allclose(model.decode(codes), model.decode(turned), atol=1e-5)
+
+    mu, logvar = model.encode(torch.rand(50, 1, 32, 32))
+    assert mu[:, 0].abs().max() <= torch.pi
+    assert logvar[:, 0].max() < models.ANGLE_LOGVAR
+    line = placed()
+    line.decode(codes)
+    assert not torch.allclose(line.decode(codes), line.decode(turned), atol=1e-3)
 
 
 def test_it_is_built_again_from_its_description():
-    model = models.broadcast_vae((1, 8, 8), 2, mean_bound=1.5)
+    model = placed(circle=True)
     again = models.build(model.config)
     again.load_state_dict(model.state_dict())
-    codes = torch.randn(3, 2)
+    codes = torch.randn(3, 5)
     assert torch.equal(again.decode(codes), model.decode(codes))
 
 
-def test_sides_that_cells_do_not_fill_are_refused():
-    with pytest.raises(ValueError, match="must be divisible by cell, not 3"):
-        models.broadcast_vae((1, 8, 8), 2, cell=3)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"image_shape": (3, 32, 32)},
+        {"image_shape": (1, 32, 32), "latent_dim": 2},
+        {"image_shape": (1, 32, 8), "patch": 16},
+    ],
+)
+def test_what_makes_no_patch_at_a_place_is_refused(wrong):
+    with pytest.raises(ValueError, match="one channel, at least 3 latents and a patch"):
+        models.placed_vae(**wrong)

@@ -11,6 +11,7 @@ from helpers.datasets.digits import Digits, digits
 from helpers.datasets.drawn import FactorTable, faces, fruits
 from helpers.datasets.dsprites import PublishedSprites, load_dsprites
 from helpers.datasets.own import Pictures, as_dataset, fingerprint, pictures, table
+from helpers.datasets.pairs import Pairs, pairs_of_sprites
 from helpers.datasets.published import PublishedObjects, load_mpi3d, load_shapes3d
 from helpers.datasets.sprites import Sprites, sprites
 
@@ -19,6 +20,7 @@ __all__ = [
     "Digits",
     "FactorDataset",
     "FactorTable",
+    "Pairs",
     "Pictures",
     "PublishedObjects",
     "PublishedSprites",
@@ -31,6 +33,7 @@ __all__ = [
     "load_dsprites",
     "load_mpi3d",
     "load_shapes3d",
+    "pairs_of_sprites",
     "pictures",
     "sprites",
     "table",

@@ -1,4 +1,4 @@
-"""What a VAE minimises: the VAE, β-VAE, constrained, β-TCVAE and adversarial objectives.
+"""What a VAE minimises: the VAE, β-VAE, constrained, β-TCVAE and other objectives.
 
 A loss is the reconstruction error, summed over pixels, plus weighted KL terms, summed over latents;
 both are averaged over the batch and in nats. Weights may be numbers or functions of the training
@@ -19,6 +19,13 @@ from helpers.objectives.conventions import effective_beta
 from helpers.objectives.losses import BetaTCVAE, BetaVAE, beta_tcvae, beta_vae, vae
 from helpers.objectives.schedules import PiecewiseLinear, Weight, at_step, piecewise_linear
 from helpers.objectives.terms import Objective, Terms, reconstruction_error
+from helpers.objectives.weak import (
+    WeaklySupervised,
+    agreed,
+    differing,
+    latent_kl,
+    weakly_supervised,
+)
 
 __all__ = [
     "Adversarial",
@@ -29,19 +36,24 @@ __all__ = [
     "Objective",
     "PiecewiseLinear",
     "Terms",
+    "WeaklySupervised",
     "Weight",
     "adversarial",
+    "agreed",
     "at_step",
     "beta_tcvae",
     "beta_vae",
     "constrained_vae",
     "critic_loss",
+    "differing",
     "effective_beta",
     "exact_kl_terms",
     "kl_terms",
+    "latent_kl",
     "marginal_entropy",
     "minibatch_log_weights",
     "piecewise_linear",
     "reconstruction_error",
     "vae",
+    "weakly_supervised",
 ]

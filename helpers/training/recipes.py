@@ -82,10 +82,14 @@ def prepared(recipe: Recipe, seed: int, dataset: Any = None) -> tuple[Any, VAE, 
     torch.manual_seed(seed)
     model = _called(models, "model", {"image_shape": images.image_shape, **recipe["model"]})
     schedules = {
-        name: objectives.piecewise_linear(*value) if isinstance(value, list) else value
+        name: objectives.piecewise_linear(*value) if _is_schedule(value) else value
         for name, value in recipe["objective"].items()
     }
     return images, model, _called(objectives, "objective", schedules)
+
+
+def _is_schedule(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(point, list | tuple) for point in value)
 
 
 def _called(module: ModuleType, entry: str, call: dict[str, Any]) -> Any:
