@@ -44,7 +44,7 @@ class BetaVAEScore:
 class FactorVAEScore:
     """The accuracy of a majority vote on variances (Kim & Mnih 2018, section 4)."""
 
-    score: float  # in [0, 1]; chance gives about 1/K
+    score: float  # in [0, 1]; chance gives more than 1/K, as the votes that choose also count
     votes: np.ndarray  # [D, K], how often code j varied least while factor k was held
     in_use: np.ndarray  # [D], which codes may vote
 
