@@ -65,6 +65,7 @@ weights: .venv/lab.done
 	$(BIN)/python data/make_long.py
 	$(BIN)/python data/make_ladder.py
 	$(BIN)/python data/make_turning.py
+	$(BIN)/python data/make_ways_out.py
 	$(BIN)/python data/make_importance.py
 
 homework: .venv/teach.done

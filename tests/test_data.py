@@ -17,6 +17,7 @@ import make_ladder
 import make_long
 import make_sweep
 import make_turning
+import make_ways_out
 import make_weights
 from helpers import datasets, training
 from helpers.models import VAE
@@ -37,8 +38,9 @@ WITH_WEIGHTS = (
     | make_generators.FACE_RECIPES
     | make_long.DRAWN
     | make_ladder.RECIPES
+    | {name: make_ways_out.RECIPES[name] for name in make_ways_out.DRAWN}
 )
-ON_EVERY_SEED = WITH_WEIGHTS | make_long.RECIPES
+ON_EVERY_SEED = WITH_WEIGHTS | make_long.RECIPES | make_ways_out.RECIPES
 RECIPES = ON_EVERY_SEED | make_long.ONCE
 
 Rows = list[dict[str, Any]]
@@ -166,6 +168,15 @@ def test_worlds_of_the_ladder_score_what_is_written(name):
     assert found.keys() == written.keys() - {"reconstruction", "rate"}
     for key, value in found.items():
         assert value == pytest.approx(written[key], abs=2e-2), key
+
+
+@pytest.mark.parametrize("name", make_ways_out.DRAWN)
+def test_ways_out_score_what_is_written(name):
+    found = make_ways_out.scores_of(name, stored(name))
+    written = first_run(name)
+    assert found.keys() == written.keys() - {"reconstruction", "rate"}
+    for key in ("mig", "mig_per_factor", "kl"):
+        assert found[key] == pytest.approx(written[key], abs=2e-2), key
 
 
 def test_the_watched_trainings_are_those_of_their_recipes():

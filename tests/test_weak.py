@@ -215,6 +215,25 @@ def test_the_labels_are_one_per_cent_and_the_same_ones_in_every_run():
     assert torch.equal(first.labelled[0], second.labelled[0])
 
 
+def test_a_folded_angle_is_the_same_for_sprites_that_look_the_same():
+    labels = {"share": 0.01, "size": 32, "keep": {"scale": [5], "posX": [3], "posY": [3, 9]}}
+    known = {"latents": [3, 0, 1], "labels": {**labels, "share": 1.0}}
+    images, shares = objectives.weakly_supervised(**known).labelled
+    folded = objectives.weakly_supervised(
+        **{**known, "labels": {**labels, "share": 1.0, "symmetry": [4, 2, 1]}}
+    ).labelled[1]
+    assert torch.equal(folded[:, [0, 2]], shares[:, [0, 2]])
+    for shape, folds in enumerate([4, 2, 1]):
+        mine = shares[:, 0] == shape / 2
+        assert torch.allclose(folded[mine, 1], folds * shares[mine, 1])
+        # Two sprites of one picture have the same angle.
+        pictures = images[mine].flatten(1)
+        angles = 2 * math.pi * folded[mine, 1]
+        same = (pictures[:, None] - pictures[None]).abs().amax(2) < 1e-6
+        apart = torch.cos(angles[:, None] - angles[None])
+        assert apart[same].min() > 0.99
+
+
 def test_another_word_and_a_category_of_unnamed_pairs_are_refused():
     with pytest.raises(ValueError, match='"adaptive" or "named", not \'some\''):
         objectives.weakly_supervised(shared="some")
@@ -222,27 +241,7 @@ def test_another_word_and_a_category_of_unnamed_pairs_are_refused():
         objectives.weakly_supervised(shared="adaptive", classes=3)
 
 
-# How reconstructions are looked up
-
-
-def test_perfect_drawings_are_found_and_turned_ones_are_not():
-    world = datasets.sprites(32, {"shape": ["heart"]})
-    images, factors = world.sample(40, seeded())
-    assert make_ways_out.looked_up(world, images, images, factors) == {"orientation_drawn": 1.0}
-    turned = factors.clone()
-    turned[:, 1] = (turned[:, 1] + 10) % 39
-    wrong = make_ways_out.looked_up(world, world.images(turned), images, factors)
-    assert wrong["orientation_drawn"] == 0.0
-
-
-def test_a_square_turned_by_ninety_degrees_is_right_and_a_disc_has_the_wrong_shape():
-    world = datasets.sprites(32)
-    factors = torch.tensor([[0, 5, 3, 10, 10], [2, 5, 3, 16, 16]])
-    images = world.images(factors)
-    scores = make_ways_out.looked_up(world, images, images, factors)
-    assert scores == {"orientation_drawn": 1.0, "shape_drawn": 1.0}
-    swapped = make_ways_out.looked_up(world, world.images(factors.flip(0)), images, factors)
-    assert swapped["shape_drawn"] < 1.0
+# The recipes
 
 
 def test_every_latent_that_is_to_carry_a_factor_is_its_own():

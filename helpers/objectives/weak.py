@@ -115,10 +115,11 @@ def weakly_supervised(
     beta: a number or a function of the step.
     shared: None for images that have nothing to do with each other. Of `datasets.Pairs` it is
       "adaptive" where nobody knows in which factor a pair differs, and the posteriors tell
-      (Ada-GVAE: Locatello et al. 2020c), or "named" where that is known (Shu et al. 2020).
+      (Ada-GVAE: Locatello et al. 2020b), or "named" where that is known (Shu et al. 2020).
     latents: for each factor the latent that is to carry it; for "named" and for labels.
     labels: {"share": 0.01, "size": 32, "keep": ...}: of this share of the `sprites` the factors are
-      known, the same ones in every run.
+      known, the same ones in every run. With "symmetry", for each shape into how many equal parts
+      the circle falls for it, [4, 2, 1], an angle is told as a share of such a part.
     label_weight: of the squared error, halved, of the standardised factors, in nats; of an angle
       1 - cos of the error, and of a category the cross-entropy.
     classes: if not 0, the model's last so many latents are no numbers but one category: the
@@ -137,6 +138,9 @@ def weakly_supervised(
         number = round(labels["share"] * len(data))
         images, factors = data.sample(number, torch.Generator().manual_seed(0))
         shares = factors / (torch.tensor(data.factor_sizes) - 1)  # of each factor's range
+        if "symmetry" in labels:
+            folds = torch.tensor(labels["symmetry"])[factors[:, data.column("shape")]]  # [N]
+            shares[:, data.column("orientation")] *= folds
         labelled = (images, shares)
     return WeaklySupervised(beta, shared, tuple(latents), labelled, label_weight, classes)
 
@@ -160,7 +164,7 @@ def differing(mu: Tensor, logvar: Tensor, circular: bool = False) -> Tensor:
 
     mu, logvar: [B, D], pairs next to each other. circular: whether latent 0 is an angle.
     A latent differs if the KL divergence between its two posteriors, symmetrised, lies above the
-    middle between the pair's smallest and its largest (Locatello et al. 2020c, section 4).
+    middle between the pair's smallest and its largest (Locatello et al. 2020b, section 4).
     """
     ours, theirs = logvar[::2], logvar[1::2]  # [B/2, D] each
     apart = _apart(mu, circular)

@@ -424,8 +424,8 @@ def series() -> Figure:
     """The map of the series. From the definition, 00, the way leads through the ELBO, 01, the
     multiplier, 02, and the parts of the KL, 03, to training, 04. From there it goes to drawing
     what was never seen, 05, and on to drawing with a critic, 05b, and to measuring: MIG, 06, DCI,
-    07, when they lie, 07b, which score to report, 10, and which model wins, 08. 09 is for your own
-    pictures.
+    07, when they lie, 07b, which score to report, 10, and which model wins, 08. From the scores it
+    goes up again to what breaks the theorem, 11. 09 is for your own pictures.
     """
     figure, axes = sheet(WIDTH, 3.4)
     places = {
@@ -433,30 +433,32 @@ def series() -> Figure:
         "01": (26, 26, "01 ELBO", BLUE),
         "02": (43, 26, "02 β-VAE", BLUE),
         "03": (61, 26, "03 β-TCVAE", BLUE),
-        "04": (61, 15.5, "04 training", ORANGE),
-        "05": (43, 15.5, "05 drawing what\nwas never seen", ORANGE),
-        "05b": (25.5, 15.5, "05b with\na critic", ORANGE),
+        "04": (63, 15.5, "04 training", ORANGE),
+        "05": (47.2, 15.5, "05 drawing what\nwas never seen", ORANGE),
+        "05b": (32.9, 15.5, "05b with\na critic", ORANGE),
+        "11": (19.7, 15.5, "11 what breaks\nthe theorem?", ORANGE),
         "06": (62, 5, "06 MIG", GREEN),
         "07": (49.4, 5, "07 DCI", GREEN),
         "07b": (35, 5, "07b when do\nthey lie?", GREEN),
         "10": (20.6, 5, "10 which\nscore?", GREEN),
         "08": (7, 5, "08 which\nmodel wins?", GREEN),
-        "09": (9.5, 15.5, "09 your own\npictures", PINK),
+        "09": (6.2, 15.5, "09 your own\npictures", PINK),
     }
     widths = {
         "00": 15,
         "01": 11,
         "02": 12,
         "03": 14,
-        "04": 13,
-        "05": 16,
-        "05b": 11,
+        "04": 11.4,
+        "05": 15.6,
+        "05b": 8.6,
+        "11": 13.6,
         "06": 9.6,
         "07": 9.6,
         "07b": 13.4,
         "10": 9.6,
         "08": 12.6,
-        "09": 14,
+        "09": 11.2,
     }
     for name, (x, y, text, colour) in places.items():
         x = x + 1.5 if name == "00" else x
@@ -467,14 +469,15 @@ def series() -> Figure:
         ((31.7, 26), (36.8, 26)),
         ((49.2, 26), (53.8, 26)),
         ((61, 22.5), (61, 19)),
-        ((54.3, 15.5), (51.2, 15.5)),
-        ((34.8, 15.5), (31.2, 15.5)),
+        ((57.2, 15.5), (55.1, 15.5)),
+        ((39.2, 15.5), (37.3, 15.5)),
         ((61, 12), (61, 8.5)),
         ((57, 5), (54.4, 5)),
         ((44.4, 5), (41.9, 5)),
         ((28.1, 5), (25.6, 5)),
         ((15.6, 5), (13.5, 5)),
-        ((8, 8.5), (8, 12)),
+        ((20, 8.5), (20, 12)),
+        ((7, 8.5), (7, 12)),
     ):
         arrow(axes, start, end)
 
