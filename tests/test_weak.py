@@ -220,7 +220,7 @@ def test_a_folded_angle_is_the_same_for_sprites_that_look_the_same():
     known = {"latents": [3, 0, 1], "labels": {**labels, "share": 1.0}}
     images, shares = objectives.weakly_supervised(**known).labelled
     folded = objectives.weakly_supervised(
-        **{**known, "labels": {**labels, "share": 1.0, "symmetry": [4, 2, 1]}}
+        **{**known, "labels": {**labels, "share": 1.0, "symmetry": make_ways_out.SYMMETRY}}
     ).labelled[1]
     assert torch.equal(folded[:, [0, 2]], shares[:, [0, 2]])
     for shape, folds in enumerate([4, 2, 1]):
@@ -234,6 +234,61 @@ def test_a_folded_angle_is_the_same_for_sprites_that_look_the_same():
         assert apart[same].min() > 0.99
 
 
+def test_a_symmetry_for_each_shape_that_is_kept():
+    labels = {"share": 0.01, "size": 32, "keep": {"shape": ["ellipse", "heart"]}}
+    with pytest.raises(ValueError, match="each shape that is kept"):
+        objectives.weakly_supervised(
+            latents=[4, 3, 0, 1, 2], labels={**labels, "symmetry": [4, 2, 1]}
+        )
+
+
+def test_a_categorys_label_has_the_cross_entropy():
+    images = datasets.sprites(32).images(torch.tensor([[2, 3, 5, 9, 20]]))
+    torch.manual_seed(0)
+    model = models.placed_vae((1, 32, 32), latent_dim=7, hidden=16, circle=True)
+    shares = torch.tensor([[1.0, 3 / 5, 5 / 39, 9 / 31, 20 / 31]])
+    objective = WeaklySupervised(1.0, None, (4, 3, 0, 1, 2), (images, shares), 1.0, 3)
+    with torch.no_grad():
+        mu, _ = model.encode(images)
+        plain = objectives.weakly_supervised(classes=3)(model, images, 0, seeded()).loss
+        added = (objective(model, images, 0, seeded()).loss - plain).item()
+    lines = 0.0
+    for latent, share in [(3, 3 / 5), (1, 9 / 31), (2, 20 / 31)]:
+        lines += (mu[0, latent].item() - math.sqrt(3) * (2 * share - 1)) ** 2 / 2
+    angle = 1 - math.cos(mu[0, 0].item() - 2 * math.pi * 5 / 39)
+    category = -mu[0, 4:].log_softmax(0)[2].item()
+    assert added == pytest.approx(lines + angle + category, rel=1e-3)
+
+
+def test_the_loss_has_every_divergence():
+    """An angle's from the circle, beside a category's."""
+    torch.manual_seed(0)
+    model = models.placed_vae((1, 32, 32), latent_dim=7, hidden=16, circle=True)
+    images, _ = datasets.sprites(32).sample(4, seeded())
+    with torch.no_grad():
+        terms = objectives.weakly_supervised(3.0, classes=3)(model, images, 0, seeded())
+        mu, logvar = model.encode(images)
+    assert torch.allclose(terms.loss, terms.reconstruction + 3 * terms.kl.sum())
+    expected = objectives.latent_kl(model, mu, logvar).mean(0)[:4]
+    assert torch.allclose(terms.kl[:4], expected, atol=1e-6)
+
+
+def test_adaptive_pairs_know_that_an_angle_goes_round(monkeypatch):
+    seen = []
+
+    def keep(mu, logvar, circular=False):
+        seen.append(circular)
+        return torch.ones(len(mu) // 2, mu.shape[1], dtype=torch.bool)
+
+    monkeypatch.setattr("helpers.objectives.weak.differing", keep)
+    images, _ = datasets.pairs_of_sprites(32).sample(4, seeded())
+    for circle in (True, False):
+        objectives.weakly_supervised(shared="adaptive")(
+            sprite_model(circle=circle), images, 0, seeded()
+        )
+    assert seen == [True, False]
+
+
 def test_another_word_and_a_category_of_unnamed_pairs_are_refused():
     with pytest.raises(ValueError, match='"adaptive" or "named", not \'some\''):
         objectives.weakly_supervised(shared="some")
@@ -244,12 +299,35 @@ def test_another_word_and_a_category_of_unnamed_pairs_are_refused():
 # The recipes
 
 
-def test_every_latent_that_is_to_carry_a_factor_is_its_own():
+def test_every_latent_that_is_to_carry_a_factor_suits_it():
     for world, latents in make_ways_out.LATENTS.items():
         names = datasets.sprites(32, make_ways_out.WORLDS[world]).factor_names
         assert len(set(latents)) == len(names)
-        assert latents[names.index("orientation")] == 0
-        assert [latents[names.index(name)] for name in ("posX", "posY")] == [1, 2]
+        carries = dict(zip(names, latents, strict=True))
+        assert [carries[name] for name in ("orientation", "posX", "posY")] == [0, 1, 2]
+        network = make_ways_out.NETWORKS["category"]
+        first_logit = network["latent_dim"] - make_ways_out.CLASSES
+        assert carries.get("shape", first_logit) == first_logit
+
+
+def test_a_recipe_says_what_is_known():
+    for name, recipe in make_ways_out.RECIPES.items():
+        _, network, known = name.split("_")
+        objective = recipe["objective"]
+        in_pairs = recipe["dataset"]["function"] == "pairs_of_sprites"
+        assert ("shared" in objective) == in_pairs == (known in ("pairs", "named"))
+        assert ("labels" in objective) == (known in ("labels", "folded"))
+        assert ("classes" in objective) == (network == "category")
+
+
+def test_the_symmetry_is_that_of_the_shapes():
+    """Turned by a part of the circle, a sprite is nearly the same; by half of it, it is not."""
+    world = datasets.sprites(64, {"scale": [5], "posX": [16], "posY": [16]})
+    upright = world.images(torch.tensor([[s, 0] for s in range(3)]))
+    for shape, parts in enumerate(make_ways_out.SYMMETRY):
+        turned = world.images(torch.tensor([[shape, step] for step in range(39)]))
+        off = (turned - upright[shape]).abs().flatten(1).sum(1)  # [39]
+        assert off[round(39 / parts) % 39] < 0.35 * off[round(39 / parts / 2)]
 
 
 def test_a_code_that_is_a_category_scores_as_one():

@@ -48,7 +48,7 @@ class WeaklySupervised:
             some = torch.randint(len(known), (LABELS_A_STEP,), generator=generator)
             mu = model.encode(known[some])[0]
             guess = mu[:, self.latents]  # [n, K]
-            # A uniform factor's standard deviation is its range over the root of 12.
+            # The standard deviation of an interval is its length over the root of 12.
             error = (guess - (shares[some] - 0.5) * math.sqrt(12)) ** 2 / 2
             if _circular(model):
                 angle = list(self.latents).index(0)
@@ -115,7 +115,8 @@ def weakly_supervised(
     beta: a number or a function of the step.
     shared: None for images that have nothing to do with each other. Of `datasets.Pairs` it is
       "adaptive" where nobody knows in which factor a pair differs, and the posteriors tell
-      (Ada-GVAE: Locatello et al. 2020b), or "named" where that is known (Shu et al. 2020).
+      (Ada-GVAE: Locatello et al. 2020b), or "named" where that is known (the knowledge:
+      Shu et al. 2020; the averaging: Hosoya 2019).
     latents: for each factor the latent that is to carry it; for "named" and for labels.
     labels: {"share": 0.01, "size": 32, "keep": ...}: of this share of the `sprites` the factors are
       known, the same ones in every run. With "symmetry", for each shape into how many equal parts
@@ -126,7 +127,8 @@ def weakly_supervised(
       encoder's means are its logits, and the decoder takes a code that is 1 at one of them. Its
       index in `latents` is the first of them.
     Returns an objective that gives `Terms`, in whose `kl` a category is the last entry.
-    Raises ValueError for another word in `shared`, and for a category of pairs that are "adaptive".
+    Raises ValueError for another word in `shared`, for a category of pairs that are "adaptive", and
+    for a symmetry that does not suit the shapes.
     """
     if shared not in (None, "adaptive", "named"):
         raise ValueError(f'shared is None, "adaptive" or "named", not {shared!r}')
@@ -139,6 +141,8 @@ def weakly_supervised(
         images, factors = data.sample(number, torch.Generator().manual_seed(0))
         shares = factors / (torch.tensor(data.factor_sizes) - 1)  # of each factor's range
         if "symmetry" in labels:
+            if len(labels["symmetry"]) != data.factor_sizes[data.column("shape")]:
+                raise ValueError("symmetry has a number for each shape that is kept")
             folds = torch.tensor(labels["symmetry"])[factors[:, data.column("shape")]]  # [N]
             shares[:, data.column("orientation")] *= folds
         labelled = (images, shares)
@@ -182,7 +186,8 @@ def agreed(
 
     mu, logvar: [B, D], pairs next to each other. differs: [B/2, D], bools.
     circular: whether latent 0 is an angle, whose mean is the middle of the shorter arc.
-    Where a pair shares, both get the mean of their means and of their variances.
+    Where a pair shares, both get the mean of their means and of their variances. The middle of an
+    arc jumps where two angles are opposite.
     """
     pairs = differs[:, None].expand(-1, 2, -1).flatten(0, 1)  # [B, D]
     middle = mu[1::2] + _apart(mu, circular) / 2
