@@ -44,23 +44,30 @@ class WeaklySupervised:
         loss = reconstruction + at_step(self.beta, step) * kl.sum()
 
         if self.labelled is not None:
-            known, shares = self.labelled
-            some = torch.randint(len(known), (LABELS_A_STEP,), generator=generator)
-            mu = model.encode(known[some])[0]
-            guess = mu[:, self.latents]  # [n, K]
-            # The standard deviation of an interval is its length over the root of 12.
-            error = (guess - (shares[some] - 0.5) * math.sqrt(12)) ** 2 / 2
-            if _circular(model):
-                angle = list(self.latents).index(0)
-                off = guess[:, angle] - 2 * math.pi * shares[some, angle]
-                error[:, angle] = 1 - torch.cos(off)
-            if self.classes:
-                named = list(self.latents).index(mu.shape[1] - self.classes)
-                label = (shares[some, named] * (self.classes - 1)).round().long()
-                logits = mu[:, -self.classes :]
-                error[:, named] = F.cross_entropy(logits, label, reduction="none")
-            loss = loss + self.label_weight * error.sum(1).mean()
+            loss = loss + self.label_weight * self._label_error(model, self.labelled, generator)
         return Terms(loss, reconstruction, kl)
+
+    def _label_error(
+        self, model: VAE, labelled: tuple[Tensor, Tensor], generator: torch.Generator | None
+    ) -> Tensor:
+        """How far some images' posterior means lie from their labels, summed over the factors."""
+        images, shares = labelled  # [N, C, H, W], [N, K]
+        some = torch.randint(len(images), (LABELS_A_STEP,), generator=generator)
+        shares = shares[some]
+        mu = model.encode(images[some])[0]
+        guess = mu[:, self.latents]  # [n, K]
+
+        # The standard deviation of an interval is its length over the root of 12.
+        error = (guess - (shares - 0.5) * math.sqrt(12)) ** 2 / 2
+        if _circular(model):
+            angle = self.latents.index(0)
+            error[:, angle] = 1 - torch.cos(guess[:, angle] - 2 * math.pi * shares[:, angle])
+        if self.classes:
+            category = self.latents.index(mu.shape[1] - self.classes)
+            label = (shares[:, category] * (self.classes - 1)).round().long()
+            logits = mu[:, -self.classes :]
+            error[:, category] = F.cross_entropy(logits, label, reduction="none")
+        return error.sum(1).mean()
 
     def _with_category(
         self,
