@@ -175,7 +175,7 @@ def differing(mu: Tensor, logvar: Tensor, circular: bool = False) -> Tensor:
 
     mu, logvar: [B, D], pairs next to each other. circular: whether latent 0 is an angle.
     A latent differs if the KL divergence between its two posteriors, symmetrised, lies above the
-    middle between the pair's smallest and its largest (Locatello et al. 2020b, section 4).
+    middle between the pair's smallest and its largest (Locatello et al. 2020b).
     """
     ours, theirs = logvar[::2], logvar[1::2]  # [B/2, D] each
     apart = _apart(mu, circular)
