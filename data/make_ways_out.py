@@ -51,8 +51,11 @@ DRAWN = ("hearts_circle_named", "sprites_category_folded")
 
 def recipe(world: str, network: str, known: str) -> Recipe:
     """One training: these sprites, this network, and this knowledge."""
+    # Pairs are another way of drawing the same images.
     images = {"size": 32, "keep": WORLDS[world]}
     function = "pairs_of_sprites" if known in ("pairs", "named") else "sprites"
+
+    # What the objective is told.
     objective: Call = {"function": "weakly_supervised"}
     if known == "pairs":
         objective["shared"] = "adaptive"
@@ -65,6 +68,7 @@ def recipe(world: str, network: str, known: str) -> Recipe:
         objective |= {"latents": LATENTS[world], "labels": labels}
     if network == "category":
         objective |= {"classes": CLASSES}
+
     return {
         "dataset": {"function": function, **images},
         "model": NETWORKS[network],

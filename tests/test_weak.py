@@ -222,6 +222,8 @@ def test_a_folded_angle_is_the_same_for_sprites_that_look_the_same():
     folded = objectives.weakly_supervised(
         **{**known, "labels": {**labels, "share": 1.0, "symmetry": make_ways_out.SYMMETRY}}
     ).labelled[1]
+
+    # Only the angle is told otherwise.
     assert torch.equal(folded[:, [0, 2]], shares[:, [0, 2]])
     for shape, folds in enumerate([4, 2, 1]):
         mine = shares[:, 0] == shape / 2
@@ -252,6 +254,8 @@ def test_a_categorys_label_has_the_cross_entropy():
         mu, _ = model.encode(images)
         plain = objectives.weakly_supervised(classes=3)(model, images, 0, seeded()).loss
         added = (objective(model, images, 0, seeded()).loss - plain).item()
+
+    # Three lines, an angle, and of three classes the last.
     lines = 0.0
     for latent, share in [(3, 3 / 5), (1, 9 / 31), (2, 20 / 31)]:
         lines += (mu[0, latent].item() - math.sqrt(3) * (2 * share - 1)) ** 2 / 2
