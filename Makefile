@@ -66,6 +66,7 @@ weights: .venv/lab.done
 	$(BIN)/python data/make_ladder.py
 	$(BIN)/python data/make_turning.py
 	$(BIN)/python data/make_ways_out.py
+	$(BIN)/python data/make_drawing.py
 	$(BIN)/python data/make_importance.py
 
 homework: .venv/teach.done

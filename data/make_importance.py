@@ -25,11 +25,18 @@ import make_weights
 from helpers import datasets, gaussians, metrics, training
 from helpers.datasets import FactorTable
 from helpers.models import VAE
-from helpers.moments import classes, moments, rank_correlations
 from helpers.training import Recipe
 from helpers.training.recipes import prepared
 from recipes import SEEDS
-from scoring import KINDS, Scores, evaluation_posteriors, evaluation_sprites, last_terms, rounded
+from scoring import (
+    KINDS,
+    Scores,
+    evaluation_posteriors,
+    evaluation_sprites,
+    last_terms,
+    rounded,
+    scores_by_moments,
+)
 from stored_models import read_index
 
 TABLE = Path(__file__).parent / "importance.jsonl"
@@ -93,12 +100,10 @@ def again(mu: Tensor, logvar: Tensor, factors: Tensor, kinds: list[str]) -> Scor
 def of_sprites(model: VAE, history: dict[str, list]) -> Scores:
     """What the table keeps of a model of sprites."""
     mu, logvar, factors = evaluation_posteriors(model)
-    measured = moments(evaluation_sprites(model)[0])
     return rounded(
         {
             **again(mu, logvar, factors, KINDS["sprites"]),
-            "mig_by_moments": metrics.mig(mu, classes(measured)).score,
-            "moments": rank_correlations(mu, measured).tolist(),
+            **scores_by_moments(mu, evaluation_sprites(model)[0]),
             **last_terms(history),
         }
     )

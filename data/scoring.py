@@ -7,6 +7,7 @@ from torch import Tensor
 
 from helpers import datasets, gaussians, metrics, training
 from helpers.models import VAE
+from helpers.moments import classes, moments, rank_correlations
 
 Scores = dict[str, Any]  # floats, or lists of floats with one value a factor or a latent
 
@@ -91,6 +92,21 @@ def scores_by_both_gaps(mu: Tensor, logvar: Tensor, factors: Tensor) -> Scores:
         "forest_disentanglement": forest.disentanglement,
         "forest_completeness": forest.completeness,
         "forest_informativeness": forest.informativeness,
+    }
+
+
+def scores_by_moments(mu: Tensor, images: Tensor) -> Scores:
+    """How the latents of sprites go with the moments of their pictures.
+
+    mu: [N, D]. images: [N, 1, H, W].
+    Returns "mig_by_moments", the MIG with `helpers.moments.MOMENTS` in place of the factors, in 20
+    classes of equal frequency each; and "moments", the rank correlation of each latent with each of
+    them, [D, 5], in absolute value.
+    """
+    measured = moments(images)
+    return {
+        "mig_by_moments": metrics.mig(mu, classes(measured)).score,
+        "moments": rank_correlations(mu, measured).tolist(),
     }
 
 

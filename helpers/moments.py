@@ -13,21 +13,22 @@ MOMENTS = ("centre x", "centre y", "size", "stretch cos", "stretch sin")
 def moments(images: Tensor) -> Tensor:
     """Centre, size and second moments of bright figures on black, measured from the pixels.
 
-    With brightness as mass (Hu 1962), m_pq is the mean of u^p v^q over a picture's mass, u and v
-    counted in pixels from its centre of mass, to the right and down.
+    With brightness as mass, m_pq is the mean of u^p v^q over a picture's mass, u and v counted in
+    pixels from its centre of mass, to the right and down. Second moments are divided by the mass,
+    so that they do not change with the size (the normalised central moments of Hu 1962).
 
     images: [N, 1, H, W], values in [0, 1], none of them black all over.
     Returns [N, 5], one column for each of `MOMENTS`: the centre of mass x and y in pixels, 0 at the
     first; the square root of the mass, for a white figure the root of its area in pixels; then
-    m20 - m02 and 2 m11 in pixels². These two are the parallel and the diagonal half of the stretch:
-    s cos 2φ and s sin 2φ for a figure whose long axis has angle φ, so that half a turn changes
-    nothing, and (0, 0) for a square or a disc.
+    (m20 - m02) / mass and 2 m11 / mass, without a unit. These two are the parallel and the diagonal
+    half of the stretch: s cos 2φ and s sin 2φ for a figure whose long axis has angle φ, so that
+    half a turn changes nothing, and (0, 0) for a square or a disc.
     Raises ValueError for another shape, and for a picture without any mass.
 
     >>> wide = torch.zeros(1, 1, 5, 5)
     >>> wide[0, 0, 2, 1:4] = 1
     >>> moments(wide).round(decimals=2)
-    tensor([[2.0000, 2.0000, 1.7300, 0.6700, 0.0000]])
+    tensor([[2.0000, 2.0000, 1.7300, 0.2200, 0.0000]])
     """
     if images.dim() != 4 or images.shape[1] != 1:
         raise ValueError(f"images must be [N, 1, H, W], not {list(images.shape)}")
@@ -47,7 +48,8 @@ def moments(images: Tensor) -> Tensor:
     m20 = (mass.sum(1) * u**2).sum(1) / total
     m02 = (mass.sum(2) * v**2).sum(1) / total
     m11 = torch.einsum("nhw,nh,nw->n", mass, v, u) / total
-    return torch.stack([x, y, total.sqrt(), m20 - m02, 2 * m11], dim=1).float()
+    stretch = torch.stack([m20 - m02, 2 * m11], dim=1) / total[:, None]  # [N, 2]
+    return torch.cat([torch.stack([x, y, total.sqrt()], dim=1), stretch], dim=1).float()
 
 
 def rank_correlations(codes: Table, quantities: Table) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import torch
 from scipy.stats import t as student_t
 
+import make_drawing
 import make_generators
 import make_importance
 import make_ladder
@@ -21,7 +22,7 @@ import make_ways_out
 import make_weights
 from helpers import datasets, training
 from helpers.models import VAE
-from helpers.moments import slopes
+from helpers.moments import moments, slopes
 from helpers.swapping import changes, swap_scores
 from helpers.training.recipes import prepared
 from recipes import SEEDS, SHARED, altered
@@ -38,9 +39,10 @@ WITH_WEIGHTS = (
     | make_generators.FACE_RECIPES
     | make_long.DRAWN
     | make_ladder.RECIPES
+    | make_drawing.DRAWN
     | {name: make_ways_out.RECIPES[name] for name in make_ways_out.DRAWN}
 )
-ON_EVERY_SEED = WITH_WEIGHTS | make_long.RECIPES | make_ways_out.RECIPES
+ON_EVERY_SEED = WITH_WEIGHTS | make_long.RECIPES | make_ways_out.RECIPES | make_drawing.BESIDE
 RECIPES = ON_EVERY_SEED | make_long.ONCE
 
 Rows = list[dict[str, Any]]
@@ -177,6 +179,47 @@ def test_ways_out_score_what_is_written(name):
     assert found.keys() == written.keys() - {"reconstruction", "rate"}
     for key in ("mig", "mig_per_factor", "kl"):
         assert found[key] == pytest.approx(written[key], abs=2e-2), key
+
+
+@pytest.mark.parametrize("name", make_drawing.DRAWN)
+def test_models_that_draw_score_what_is_written(name):
+    found = make_drawing.evaluate(stored(name))
+    written = first_run(name)
+    assert found.keys() == written.keys() - {"reconstruction", "rate"}
+    for key in ("mig", "posterior_mig_four", "mig_by_moments", "kl", "stretch", "right_shape"):
+        assert found[key] == pytest.approx(written[key], abs=2e-2), key
+
+
+class Drawn:
+    """In place of a model: it draws what a function makes of the pictures."""
+
+    image_shape = (1, 32, 32)
+
+    def __init__(self, draw: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self.draw = draw
+
+    def encode(self, images):
+        return images, images
+
+    def mean_image(self, images):
+        return self.draw(images)
+
+
+def round_blots(images):
+    """A disc of each picture's size where its mass is."""
+    down, across = torch.meshgrid(torch.arange(32), torch.arange(32), indexing="ij")
+    x, y, side = moments(images)[:, :3, None, None].unbind(1)
+    distance = ((across - x) ** 2 + (down - y) ** 2).sqrt()
+    return (side / np.pi**0.5 - distance + 0.5).clamp(0, 1)[:, None]
+
+
+def test_the_shape_of_a_drawing_is_looked_up_over_its_centre_of_mass():
+    assert make_drawing.right_shape(Drawn(lambda images: images)) == 1
+    moved = Drawn(lambda images: images.roll((1, -1), (2, 3)))
+    assert make_drawing.right_shape(moved) > 0.98
+
+    # A blot has no shape; the most that it gives away is the area.
+    assert make_drawing.right_shape(Drawn(round_blots)) < 0.6
 
 
 def test_the_watched_trainings_are_those_of_their_recipes():

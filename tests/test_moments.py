@@ -27,7 +27,8 @@ def test_the_size_is_the_root_of_the_area():
 def test_the_stretch_turns_by_the_double_angle():
     found = ellipses(scale=5, orientation=range(40), posX=16, posY=16)
     stretch = torch.complex(found[:, 3], found[:, 4])
-    assert stretch.abs().numpy() == pytest.approx((12.7**2 - 7.2**2) / 4, rel=0.08)
+    expected = (12.7**2 - 7.2**2) / 4 / (np.pi * 12.7 * 7.2)  # second moments, over the area
+    assert stretch.abs().numpy() == pytest.approx(expected, rel=0.08)
 
     # Between neighbours lies a 39th of a turn, so a 39th of two turns here, always the same way.
     steps = torch.angle(stretch[1:] / stretch[:-1])
@@ -35,9 +36,16 @@ def test_the_stretch_turns_by_the_double_angle():
     assert steps.sum().abs().item() == pytest.approx(4 * np.pi, abs=0.1)
 
 
+def test_the_stretch_is_the_same_at_every_size():
+    found = ellipses(scale=range(6), orientation=0, posX=16, posY=16)[:, 3:].norm(dim=1)
+    assert found.numpy() == pytest.approx(
+        found[-1].item(), rel=0.15
+    )  # the smallest have few pixels
+
+
 def test_a_square_has_no_stretch():
     squares = SPRITES.images(SPRITES.code(shape="square", orientation=range(40)))
-    assert moments(squares)[:, 3:].abs().max() < 2
+    assert moments(squares)[:, 3:].abs().max() < 0.01
 
 
 def test_a_wide_figure_is_parallel_and_a_diagonal_one_is_diagonal():
@@ -46,9 +54,9 @@ def test_a_wide_figure_is_parallel_and_a_diagonal_one_is_diagonal():
     figures[1, 0, 1:6, 3] = 1  # down
     figures[2, 0, range(1, 6), range(1, 6)] = 1  # to the right and down
     across, down, diagonal = moments(figures)[:, 3:]
-    assert torch.allclose(across, torch.tensor([2.0, 0.0]))
-    assert torch.allclose(down, torch.tensor([-2.0, 0.0]))
-    assert torch.allclose(diagonal, torch.tensor([0.0, 4.0]))
+    assert torch.allclose(across, torch.tensor([2.0, 0.0]) / 5)
+    assert torch.allclose(down, torch.tensor([-2.0, 0.0]) / 5)
+    assert torch.allclose(diagonal, torch.tensor([0.0, 4.0]) / 5)
 
 
 def test_moments_have_a_name_each():
