@@ -1,4 +1,4 @@
-"""Train a model that draws every sprite, since it knows what a place is, and its control.
+"""Train a model that draws nearly every sprite, since it knows what a place is, and its control.
 
 `make weights` calls this after the others. Under the β, the steps and the seeds of the first one a
 network of fully connected layers is trained, too, so that the form of the network gets its own
@@ -22,7 +22,7 @@ from stored_models import train_missing
 
 SPRITES = {"function": "sprites", "size": 32}
 
-# A place costs what it costs; what is left to say is said at twice the price first.
+# While a nat costs two, only what pays well is said; the rest is added as the price falls to one.
 TWICE: Schedule = [[0, 2], [12_000, 2], [24_000, 1]]
 PLACED: Recipe = {
     "dataset": SPRITES,

@@ -59,6 +59,8 @@ def by_both_regressors(mu: Tensor, logvar: Tensor, factors: Tensor, kinds: list[
     # What chance gives depends on the regressor: a lasso may drop every code, trees use them all.
     lasso = metrics.dci(mu, factors, "lasso", kinds)
     forest = metrics.dci(mu, factors, "forest", kinds)
+
+    # Single letters, as DCI has them; f is for the forest.
     return {
         "mig": metrics.mig(mu, factors).score,
         "posterior_mig": metrics.posterior_mig(mu, logvar, factors).score,
