@@ -6,7 +6,7 @@ in greyscale.
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -210,6 +210,8 @@ def matrix(
     title: str,
     unit: str,
     order: Sequence[int] | None = None,
+    *,
+    inactive: Collection[int] = (),
 ) -> Figure:
     """A table of latents by factors as a heat map, with its numbers written in.
 
@@ -218,6 +220,8 @@ def matrix(
     title: stands above.
     unit: labels the colour bar.
     order: the latents from top to bottom, of all D or of some; by default all in their own order.
+    inactive: the latents that say nothing of an image, written in grey. Their means hardly move,
+        so what a histogram of them seems to know is no knowledge.
     Returns a figure.
     """
     table = torch.as_tensor(values).detach().cpu().numpy()
@@ -229,11 +233,12 @@ def matrix(
     picture = axes.imshow(table, vmin=0, aspect="auto")
 
     for (row, column), value in np.ndenumerate(table):
-        colour = ink(picture, value)
+        colour = "0.55" if latents[row] in inactive else ink(picture, value)
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
 
     axes.set_xticks(range(len(factor_names)), factor_names)
-    axes.set_yticks(range(len(table)), [f"$z_{{{j + 1}}}$" for j in latents])
+    called = [f"{'inactive  ' * (j in inactive)}$z_{{{j + 1}}}$" for j in latents]
+    axes.set_yticks(range(len(table)), called)
     axes.set(title=title, xlabel="factor", ylabel="latent")
     axes.spines[:].set_visible(False)
     figure.colorbar(picture, label=unit)
@@ -295,7 +300,8 @@ def ladder(rungs: Sequence[Rung], best: tuple[str, str]) -> Figure:
     pictures.tick_params(length=0)
     pictures.spines[:].set_visible(False)
 
-    # A circle a run, one a little below the other, and a mark for the best that is possible.
+    # A circle a run, one a little below the other, and a mark for the best that is possible. The
+    # first row says in words what they are, the circles on that side of them which is free.
     for y, rung in enumerate(rungs):
         for axes, runs, mark in (
             (left, rung.scores, rung.best_score),
@@ -306,12 +312,20 @@ def ladder(rungs: Sequence[Rung], best: tuple[str, str]) -> Figure:
             axes.plot(mark, y, "|", color="black", ms=16, mew=2)
         remarks.text(0, y, rung.remark, va="center", fontsize=10)
 
-    for axes, label, called in ((left, "MIG", best[0]), (right, "error (nats)", best[1])):
+    first = rungs[0]
+    for axes, label, runs, mark, called in (
+        (left, "MIG", first.scores, first.best_score, best[0]),
+        (right, "error (nats)", first.errors, first.floor, best[1]),
+    ):
         axes.set(xlabel=label, ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
-        axes.lines[0].set_label("a run")
-        axes.lines[1].set_label(called)
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, fontsize=9)
-    left.set_xlim(0, 1)
+        axes.annotate(called, (mark, -0.5), ha="center", va="bottom", fontsize=9)
+        free, where, gap = (min(runs), "right", -6) if mark > max(runs) else (max(runs), "left", 6)
+        axes.annotate(
+            "a run each", (free, 0), (gap, 0), textcoords="offset points", ha=where, va="center",
+            fontsize=9, color=PALETTE[0],
+        )  # fmt: skip
+    left.set(xlim=(0, 1), xticks=[0, 0.5, 1])
+    right.locator_params("x", nbins=4)
     remarks.set(xlim=(0, 1), ylim=(len(rungs) - 0.5, -0.5))
     remarks.axis("off")
     return figure
