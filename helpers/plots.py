@@ -233,7 +233,7 @@ def matrix(
     picture = axes.imshow(table, vmin=0, aspect="auto")
 
     for (row, column), value in np.ndenumerate(table):
-        colour = "0.55" if latents[row] in inactive else ink(picture, value)
+        colour = "0.4" if latents[row] in inactive else ink(picture, value)
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
 
     axes.set_xticks(range(len(factor_names)), factor_names)
@@ -301,7 +301,7 @@ def ladder(rungs: Sequence[Rung], best: tuple[str, str]) -> Figure:
     pictures.spines[:].set_visible(False)
 
     # A circle a run, one a little below the other, and a mark for the best that is possible. The
-    # first row says in words what they are, the circles on that side of them which is free.
+    # first row says in words what they are.
     for y, rung in enumerate(rungs):
         for axes, runs, mark in (
             (left, rung.scores, rung.best_score),
@@ -313,17 +313,13 @@ def ladder(rungs: Sequence[Rung], best: tuple[str, str]) -> Figure:
         remarks.text(0, y, rung.remark, va="center", fontsize=10)
 
     first = rungs[0]
-    for axes, label, runs, mark, called in (
-        (left, "MIG", first.scores, first.best_score, best[0]),
-        (right, "error (nats)", first.errors, first.floor, best[1]),
+    for axes, label, mark, called in (
+        (left, "MIG", first.best_score, best[0]),
+        (right, "error (nats)", first.floor, best[1]),
     ):
         axes.set(xlabel=label, ylim=(len(rungs) - 0.5, -0.5), yticks=[], xlim=(0, None))
         axes.annotate(called, (mark, -0.5), ha="center", va="bottom", fontsize=9)
-        free, where, gap = (min(runs), "right", -6) if mark > max(runs) else (max(runs), "left", 6)
-        axes.annotate(
-            "a run each", (free, 0), (gap, 0), textcoords="offset points", ha=where, va="center",
-            fontsize=9, color=PALETTE[0],
-        )  # fmt: skip
+    left.text(min(first.scores) - 0.04, 0, "a run each", ha="right", va="center", color=PALETTE[0])
     left.set(xlim=(0, 1), xticks=[0, 0.5, 1])
     right.locator_params("x", nbins=4)
     remarks.set(xlim=(0, 1), ylim=(len(rungs) - 0.5, -0.5))

@@ -119,7 +119,7 @@ def test_the_ladder_has_a_row_a_world_with_a_dot_a_run():
     pictures, left, right, remarks = figure.axes
     assert [label.get_text() for label in pictures.get_yticklabels()] == ["easy", "hard"]
     assert [text.get_text() for text in remarks.texts] == ["lost: nothing", "lost: much"]
-    assert [text.get_text() for text in right.texts] == ["the floor", "a run each"]
+    assert [text.get_text() for text in left.texts] == ["the factors", "a run each"]
 
     # Each row's dots, then its mark.
     for axes, values in ((left, [[0.7, 0.8], 0.9, [0.3], 0.8]), (right, [[14, 15], 10, [29], 9])):
@@ -144,7 +144,7 @@ def test_matrix_writes_every_number():
 def test_matrix_writes_inactive_latents_in_grey():
     figure = plots.matrix([[0.0, 1.25], [0.2, 0.5]], ["g", "h"], "t", "nats", [1, 0], inactive=[1])
     colours = [text.get_color() for text in figure.axes[0].texts]
-    assert colours[:2] == ["0.55"] * 2 and "0.55" not in colours[2:]
+    assert colours[:2] == ["0.4"] * 2 and "0.4" not in colours[2:]
     rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert [row.startswith("inactive") for row in rows] == [True, False]
 
