@@ -120,6 +120,7 @@ def test_the_ladder_has_a_row_a_world_with_a_dot_a_run():
     assert [label.get_text() for label in pictures.get_yticklabels()] == ["easy", "hard"]
     assert [text.get_text() for text in remarks.texts] == ["lost: nothing", "lost: much"]
     assert [text.get_text() for text in left.texts] == ["the factors", "a run each"]
+    assert [text.get_text() for text in right.texts] == ["the floor"]
 
     # Each row's dots, then its mark.
     for axes, values in ((left, [[0.7, 0.8], 0.9, [0.3], 0.8]), (right, [[14, 15], 10, [29], 9])):
